@@ -1,0 +1,115 @@
+"""What goes into an agent and what comes out: a brief, a context, an opinion or an abstention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from langchain_core.language_models.chat_models import BaseChatModel
+
+from tools.canonical import content_sha256
+from tools.risk.types import Check, Counterfactual, PortfolioView
+from tools.types import Evidence, Finding, Frozen, Instant, Outcome, Proposal, RecalledCase, Review
+
+AbstainReason = Literal[
+    "model_unreachable", "timeout", "schema_invalid", "budget_spent", "evidence_missing", "model_refused",
+]  # fmt: skip
+
+
+class Abstain(Frozen):
+    """No opinion, with a reason code. It is never a trade and never a default rating (P3)."""
+
+    reason: AbstainReason
+    detail: str
+
+
+class Brief(Frozen):
+    """The evidence and views given to one agent for one question; ordered and hashed."""
+
+    run_id: str
+    cycle_id: str
+    as_of: Instant
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        return content_sha256(self)
+
+    def find(self, evidence_id: str) -> Evidence | None:
+        return next((item for item in self.evidence if item.id == evidence_id), None)
+
+
+class HealthFact(Frozen):
+    """One measured fact about a component of the desk, e.g. data age in hours."""
+
+    component: str
+    name: str
+    value: float
+    limit: float | None
+    unit: str
+    evidence_id: str
+    symbol: str | None = None
+
+
+class MonitoringBrief(Brief):
+    facts: tuple[HealthFact, ...] = ()
+
+
+class DecisionBrief(Brief):
+    """All candidates of one cycle. `evidence` holds what each candidate cites."""
+
+    candidates: tuple[Proposal, ...]
+    portfolio: PortfolioView
+    findings: tuple[Finding, ...] = ()
+    recalled: Mapping[str, tuple[RecalledCase, ...]] = {}
+
+
+class ExplanationBrief(Brief):
+    """One asked case. `evidence` also holds the proposal, checks, counterfactuals, review and recalled
+    cases as evidence items, so that every figure has an id to resolve to."""
+
+    case_id: str
+    proposal: Proposal
+    review: Review
+    checks: tuple[Check, ...]
+    counterfactuals: tuple[Counterfactual, ...]
+    findings: tuple[Finding, ...] = ()
+    recalled: tuple[RecalledCase, ...] = ()
+    unknowns: tuple[str, ...] = ()
+
+
+class LearningBrief(Brief):
+    """Newly settled and earlier outcomes of one run, and people's reasons by case id."""
+
+    outcomes: tuple[Outcome, ...]
+    reasons: Mapping[str, str] = {}
+
+
+class Recorder(Protocol):
+    """Keeps the input and output of every model call, content-addressed."""
+
+    def record_model_call(
+        self, *, call: str, attempt: int, request: Any, response: Any, meta: Mapping[str, Any], case_id: str | None = None
+    ) -> None: ...
+
+
+class ModelBudget(Protocol):
+    """Tokens reserved before a call and settled after; `reserve` is False when the budget is spent."""
+
+    def reserve(self, tokens: int) -> bool: ...
+
+    def settle(self, reserved: int, used: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an agent may use. With `reasoner` "rules", `model` is None and nothing leaves the process."""
+
+    reasoner: Literal["rules", "model"]
+    recorder: Recorder
+    budget: ModelBudget
+    model: BaseChatModel | None = None
+    model_id: str = ""
+    timeout_s: float = 30.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)

@@ -1,0 +1,137 @@
+"""Limits, portfolio view and check results."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field
+
+from tools.types import Frozen, Side, Symbol
+
+
+class Limits(Frozen):
+    """The limits file. Shares of equity are fractions (0.02 = 2 %); money in account currency."""
+
+    version: str
+    max_order_notional: Decimal = Field(gt=0)
+    min_order_notional: Decimal = Field(ge=0)
+    max_order_quantity: int = Field(gt=0)
+    max_trade_share: Decimal = Field(gt=0, le=1)
+    max_position_share: Decimal = Field(gt=0, le=1)
+    max_sector_share: Decimal = Field(gt=0, le=1)
+    max_gross_share: Decimal = Field(gt=0)
+    max_adv_share: Decimal = Field(gt=0, le=1)
+    max_total_open_risk: Decimal = Field(gt=0, le=1)
+    max_daily_loss: Decimal = Field(gt=0, le=1)
+    max_drawdown: Decimal = Field(gt=0, le=1)
+    max_open_positions: int = Field(gt=0)
+    price_band_atr: Decimal = Field(gt=0)
+    stop_atr: Decimal = Field(gt=0)
+    risk_per_trade: Decimal = Field(gt=0, le=1)
+    max_data_age_hours: int = Field(gt=0)
+    restricted: tuple[Symbol, ...] = ()
+
+
+class PositionView(Frozen):
+    """One open position, marked. `open_risk` is money lost if the protective stop fills at its price."""
+
+    symbol: Symbol
+    quantity: int
+    average_price: Decimal
+    mark: Decimal
+    sector: str
+    strategy: str
+    opened_session_index: int
+    stop_price: Decimal | None = None
+
+    @property
+    def market_value(self) -> Decimal:
+        return self.mark * self.quantity
+
+    @property
+    def open_risk(self) -> Decimal:
+        if self.stop_price is None:
+            return abs(self.market_value)
+        return max(Decimal(0), (self.mark - self.stop_price) * self.quantity)
+
+
+class PendingOrder(Frozen):
+    """An approved-unsent or open order that increases risk, counted as filled at its worst case."""
+
+    symbol: Symbol
+    side: Side
+    quantity: int
+    price: Decimal
+    sector: str
+    stop_price: Decimal | None = None
+
+    @property
+    def notional(self) -> Decimal:
+        return self.price * self.quantity
+
+    @property
+    def open_risk(self) -> Decimal:
+        if self.stop_price is None:
+            return self.notional
+        return max(Decimal(0), (self.price - self.stop_price) * self.quantity)
+
+
+class PortfolioView(Frozen):
+    """The book as the controls see it. Shares and money as in `Limits`."""
+
+    equity: Decimal
+    cash: Decimal
+    peak_equity: Decimal
+    day_start_equity: Decimal
+    positions: tuple[PositionView, ...] = ()
+    pending: tuple[PendingOrder, ...] = ()
+
+    @property
+    def gross(self) -> Decimal:
+        return sum((abs(p.market_value) for p in self.positions), Decimal(0))
+
+    @property
+    def drawdown(self) -> Decimal:
+        """One minus equity over its peak; 0 at the peak."""
+        return Decimal(0) if self.peak_equity <= 0 else max(Decimal(0), 1 - self.equity / self.peak_equity)
+
+    def position(self, symbol: str) -> PositionView | None:
+        return next((p for p in self.positions if p.symbol == symbol), None)
+
+
+class MarketView(Frozen):
+    """What a control may know of one symbol at check time. None means missing, and missing blocks."""
+
+    symbol: Symbol
+    sector: str
+    price: Decimal | None
+    atr: Decimal | None
+    adv: Decimal | None = Field(description="average daily value traded over 20 sessions, in money")
+    data_age_hours: float | None
+    halted: bool | None = False
+    unknown_order: bool = False
+
+
+class Check(Frozen):
+    """One control's result. Blocks when value > maximum (or < minimum); equality passes."""
+
+    control: str
+    value: Decimal | None
+    limit: Decimal | None
+    unit: Literal["money", "share", "quantity", "price", "hours", "count", "flag"]
+    verdict: Literal["pass", "warn", "block"]
+    rule: str
+    message: str
+    hard: bool = True
+
+
+class Counterfactual(Frozen):
+    """What a changed input would have made of the checks; computed by running them again."""
+
+    field: Literal["quantity", "price", "sector_cap", "equity"]
+    original: Decimal
+    changed: Decimal
+    verdict: Literal["pass", "block"]
+    binding_control: str | None
+    text: str
