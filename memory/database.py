@@ -1,0 +1,103 @@
+"""The SQL database: the only truth. SQLite by default, PostgreSQL when a URL says so.
+
+Every write transaction on SQLite begins with BEGIN IMMEDIATE: two processes then queue for the lock
+instead of failing half-way or forking the ledger. On PostgreSQL the ledger takes an advisory lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlmodel import Session, SQLModel
+
+from tools.errors import ConfigError, HomeError
+
+BUSY_TIMEOUT_MS = 30_000
+_WRITE = "quarterdeck_write"
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get(_WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+class Database:
+    """Sessions over one database. `read()` never blocks a writer; `write()` commits at exit or not at all."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise ConfigError(f"database URL cannot be parsed: {error}", code="bad_database_url") from None
+        self.dialect = parsed.get_backend_name()
+        if self.dialect not in {"sqlite", "postgresql"}:
+            raise ConfigError(
+                f"database {self.dialect!r} is not supported: use sqlite:/// or postgresql+psycopg://",
+                code="bad_database_url",
+            )
+        self.engine = create_engine(parsed, pool_pre_ping=self.dialect == "postgresql")
+        if self.dialect == "sqlite":
+            _prepare_sqlite(self.engine)
+        self._writer = self.engine.execution_options(**{_WRITE: True})
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A consistent snapshot; nothing written in it is kept."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            try:
+                yield session
+            finally:
+                session.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One write transaction, serialised against every other writer on SQLite."""
+        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            session.connection()
+            yield session
+
+    def check(self) -> None:
+        """Raise HomeError when the file is not a sound database."""
+        try:
+            with self.engine.connect() as connection:
+                if self.dialect == "sqlite":
+                    verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+                    if verdict != "ok":
+                        raise HomeError(
+                            f"the database is damaged ({verdict}): restore a backup", code="home_corrupted"
+                        )
+        except OperationalError as error:
+            raise HomeError(f"the database cannot be opened: {error.orig}", code="home_unreadable") from None
+        except DatabaseError as error:
+            raise HomeError(
+                f"the database is damaged ({error.orig}): restore a backup", code="home_corrupted"
+            ) from None
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def insert_if_absent(session: Session, row: type[SQLModel], values: Mapping[str, Any]) -> bool:
+    """Insert one row unless its key is taken; True when it was inserted."""
+    table = getattr(row, "__table__")  # noqa: B009  (SQLModel does not type it)
+    build = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    result = session.connection().execute(build(table).values(**values).on_conflict_do_nothing())
+    return bool(result.rowcount)

