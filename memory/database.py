@@ -62,10 +62,7 @@ class Database:
     def read(self) -> Iterator[Session]:
         """A consistent snapshot; nothing written in it is kept."""
         with Session(self.engine, expire_on_commit=False) as session:
-            try:
-                yield session
-            finally:
-                session.rollback()
+            yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:

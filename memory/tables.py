@@ -308,7 +308,6 @@ class OutcomeRow(SQLModel, table=True):
     opened_index: int
     due_index: int = Field(index=True)
     index_entry: float
-    split_ratio: Decimal = _money()
     body: Outcome = _body(Outcome)
 
 

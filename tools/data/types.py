@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tools.types import Frozen, Instant, Symbol, Tick
+from tools.types import Frozen, Instant, Severity, Sha256, Symbol, Tick
 
 
 class Instrument(Frozen):
@@ -75,6 +75,36 @@ class Headline(Frozen):
     source_kind: Literal["filing", "press_release", "exchange", "government", "newswire", "synthetic"]
     event_time: Instant
     known_at: Instant
+
+
+class QualityIssue(Frozen):
+    """Something wrong or suspicious in the data at a tick; `value` against `limit`, both in `unit`, made it one."""
+
+    code: Literal[
+        "missing_session", "missing_bar", "repaired_bar", "zero_volume", "frozen_price", "unexplained_jump",
+        "stale_series",
+    ]  # fmt: skip
+    severity: Severity
+    symbol: Symbol | None = None
+    series: str | None = None
+    session: date
+    value: float
+    limit: float
+    unit: Literal["sessions", "rows", "shares", "fraction", "days"]
+    message: str
+
+
+class DatasetSummary(Frozen):
+    """What a market's data are, for a report or a doctor: repaired rows count the whole file, chosen names or not."""
+
+    label: str
+    dataset_sha256: Sha256
+    first_session: date
+    last_session: date
+    sessions: int
+    names: int
+    missing_sessions: tuple[date, ...]
+    repaired_rows: int
 
 
 @dataclass(frozen=True)

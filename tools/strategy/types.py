@@ -15,7 +15,7 @@ class Features(Frozen):
 
     `momentum_60`: 60-session simple return. `volatility_20`: annualised standard deviation of daily log
     returns over 20 sessions (252 days). `zscore_20`: close against its 20-session mean in standard
-    deviations. `rsi_14` and `atr_14` after Wilder.
+    deviations. `rsi_14` and `atr_14` after Wilder. `high_55`: highest high of the 55 sessions before this one.
     """
 
     symbol: Symbol

@@ -375,7 +375,6 @@ def upgrade() -> None:
     sa.Column('opened_index', sa.Integer(), nullable=False),
     sa.Column('due_index', sa.Integer(), nullable=False),
     sa.Column('index_entry', sa.Float(), nullable=False),
-    sa.Column('split_ratio', sa.String(length=40), nullable=False),
     sa.Column('body', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )

@@ -1,0 +1,60 @@
+"""The FastAPI application over one store."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from api import docs_page, events, site
+from api.auth import Guard
+from api.errors import ErrorEnvelope, install_error_handlers
+from api.routes import approvals, book, cases, chat, desk, explanations, halts, health, ledger
+from pipeline.store import Store
+
+PREFIX = "/api/v1"
+DESCRIPTION = (
+    "Oversight desk for algorithmic trading. Everything but /health needs the home's token: "
+    "`Authorization: Bearer`, or the session cookie of the start page. Money is a decimal string, "
+    "instants are ISO 8601 in UTC, and every refusal has the shape of ErrorEnvelope."
+)
+_REFUSALS = {
+    401: "no token, or not this desk's", 403: "another site or host name, or a rule forbids it", 404: "no such thing",
+    409: "in conflict with what happened before", 410: "too late", 422: "invalid; nothing was saved",
+    503: "a part of the desk is down",
+}  # fmt: skip
+
+
+def version() -> str:
+    """The installed version of the distribution."""
+    return metadata.version("quarterdeck")
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def create_app(store: Store, *, static: Path = site.STATIC) -> FastAPI:
+    """Assemble routes, guard and error shape over `store`. The app opens nothing and starts nothing by itself."""
+    app = FastAPI(
+        title="Quarterdeck", version=version(), description=DESCRIPTION, docs_url=None, redoc_url=None,
+        openapi_url="/openapi.json", generate_unique_id_function=_operation_id,
+    )  # fmt: skip
+    app.state.store = store
+    app.state.static = static
+    install_error_handlers(app)
+    api = APIRouter(
+        prefix=PREFIX,
+        responses={status: {"model": ErrorEnvelope, "description": text} for status, text in _REFUSALS.items()},
+    )
+    for area in (health, desk, approvals, cases, explanations, chat, halts, ledger, book):
+        api.include_router(area.router)
+    api.include_router(events.router)
+    app.include_router(api)
+    app.include_router(docs_page.router)
+    app.include_router(site.router)
+    app.router.default = site.serve_page
+    app.add_middleware(Guard, token=store.home.token())
+    return app

@@ -1,0 +1,1 @@
+"""The `quarterdeck` command line. Modules import what they need inside the commands: `--help` must be instant."""

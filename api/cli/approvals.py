@@ -1,0 +1,111 @@
+"""approvals list | approve | reject: the queue in a terminal."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import typer
+
+from api.cli.options import Call, HomeOption, JsonOption
+from api.cli.output import print_fields, print_json, print_more, print_table, print_text
+
+queue = typer.Typer(no_args_is_help=True, help="What waits for a person, and the answer to it.")
+
+
+class Status(StrEnum):
+    """Which approvals to list."""
+
+    PENDING = "pending"
+    ALL = "all"
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group to the command line."""
+    app.add_typer(queue, name="approvals")
+
+
+@queue.command("list")
+def list_approvals(
+    ctx: typer.Context,
+    status: Annotated[Status, typer.Option(help="Waiting now, or every question there was.")] = Status.PENDING,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    after: Annotated[str | None, typer.Option(help="Cursor of the page before.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what waits for a person."""
+    from api.cli.desk import open_desk
+
+    call = Call.of(ctx, home, as_json)
+    with open_desk(call) as desk:
+        page = desk.get("/approvals", {"status": status.value, "limit": limit, "after": after})
+    if call.as_json:
+        print_json(page)
+        return
+    columns = ("approval", "status", "side", "symbol", "quantity#", "price#", "stop#", "band", "strategy", "sessions left#")
+    print_table(f"{page['total']} approvals ({status.value})", columns, (_row(item) for item in page["items"]))
+    print_more(page)
+
+
+@queue.command("approve")
+def approve(
+    ctx: typer.Context,
+    approval_id: Annotated[str, typer.Argument(metavar="ID")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")],
+    digest: Annotated[str | None, typer.Option(help="Refuse unless the proposal still has this digest.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Release the proposal of one approval."""
+    _decide(Call.of(ctx, home, as_json), approval_id, "approve", reason, digest)
+
+
+@queue.command("reject")
+def reject(
+    ctx: typer.Context,
+    approval_id: Annotated[str, typer.Argument(metavar="ID")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")],
+    digest: Annotated[str | None, typer.Option(help="Refuse unless the proposal still has this digest.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Refuse the proposal of one approval."""
+    _decide(Call.of(ctx, home, as_json), approval_id, "reject", reason, digest)
+
+
+def _decide(
+    call: Call, approval_id: str, decision: Literal["approve", "reject"], reason: str, digest: str | None
+) -> None:
+    """Answer; an approval's digest never changes, so its id stands for what the person saw in the list."""
+    from urllib.parse import quote
+
+    from api.cli.desk import open_desk
+
+    path = f"/approvals/{quote(approval_id, safe='')}"
+    with open_desk(call) as desk:
+        asked = desk.get(path)
+        body = {"decision": decision, "digest": digest or asked["digest"], "reason": reason}
+        answer: dict[str, Any] = desk.post(f"{path}/decision", body)
+    if call.as_json:
+        print_json(answer)
+        return
+    proposal = asked["case"]["proposal"]
+    print_fields(
+        f"{answer['status']}: {proposal['side']} {proposal['quantity']} {proposal['symbol']}",
+        {
+            "approval": answer["approval_id"], "case": answer["case_id"], "digest": body["digest"],
+            "given": f"{answer['given']} of {answer['required']}", "by": answer["decided_by"],
+        },
+    )  # fmt: skip
+    if answer["repeated"]:
+        print_text("The same answer had been given before; nothing changed.")
+
+
+def _row(item: dict[str, Any]) -> tuple[Any, ...]:
+    case, band = item["case"], item["band"]
+    proposal = case["proposal"]
+    return (
+        item["id"], item["status"], case["side"], case["symbol"], proposal["quantity"], proposal["reference_price"],
+        proposal["stop_price"], f"{band['low']} to {band['high']}", case["strategy"], item["sessions_left"],
+    )  # fmt: skip

@@ -1,0 +1,46 @@
+"""ask: a question to the operator agent."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from api.cli.options import Call, HomeOption, JsonOption
+from api.cli.output import clean, print_json, print_note
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to the command line."""
+    app.command("ask")(ask)
+
+
+def ask(
+    ctx: typer.Context,
+    question: Annotated[str, typer.Argument(metavar="QUESTION")],
+    thread: Annotated[str | None, typer.Option(help="Go on with an earlier conversation.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the desk, e.g. "why did we not buy IBM?". It answers; it cannot approve, halt or trade."""
+    from api.cli.desk import open_desk
+
+    call = Call.of(ctx, home, as_json)
+    parts: list[str] = []
+    closing: dict[str, object] = {}
+    with open_desk(call) as desk:
+        for event in desk.chat({"text": question, "thread_id": thread}):
+            if event["type"] == "token":
+                parts.append(event["text"])
+                if not call.as_json:
+                    sys.stdout.write(clean(event["text"]))
+                    sys.stdout.flush()
+            elif event["type"] == "done":
+                closing = event
+    thread_id, evidence_ids = closing.get("thread_id"), closing.get("evidence_ids", [])
+    if call.as_json:
+        print_json({"answer": "".join(parts), "thread_id": thread_id, "evidence_ids": evidence_ids})
+        return
+    sys.stdout.write("\n")
+    print_note(f"to go on: quarterdeck ask --thread {thread_id} ...")

@@ -1,0 +1,201 @@
+"""run, serve and next: moving the desk's clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.options import Call, HomeOption, JsonOption
+from api.cli.output import console, print_fields, print_json, print_note
+from tools.errors import ConfigError, QuarterdeckError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from api.cli.desk import Desk
+    from pipeline.headless import RunSummary, SessionReport
+
+NEXT_TIMEOUT_S = 300.0
+NEXT_POLL_S = 0.2
+
+
+class StandIn(StrEnum):
+    """A declared stand-in for a person; replay on the simulation broker only."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    NONE = "none"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command("run")(run)
+    app.command("serve")(serve)
+    app.command("next")(next_session)
+
+
+def run(
+    ctx: typer.Context,
+    sessions: Annotated[int, typer.Option(min=1, help="How many sessions to play.")],
+    symbols: Annotated[str, typer.Option(help="Comma-separated symbols, or all.")] = "all",
+    start: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="First session to play.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation broker.")] = 0,
+    stand_in: Annotated[StandIn, typer.Option(help="Who answers in a person's place.")] = StandIn.NONE,
+    continue_run: Annotated[bool, typer.Option("--continue", help="Go on with the run of this home.")] = False,
+    new_run: Annotated[bool, typer.Option("--new-run", help="Begin another run beside the earlier ones.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay sessions of the embedded market without a screen, and report what came of it."""
+    if continue_run and new_run:
+        raise typer.BadParameter("give --continue or --new-run, not both")
+    call = Call.of(ctx, home, as_json)
+    chosen, first = parse_symbols(symbols), parse_day(start)
+    from api.cli.desk import open_locked
+    from pipeline.headless import run_sessions
+
+    with open_locked(call.settings(), create=True) as store, _progress(sessions) as on_session:
+        import asyncio
+
+        summary = asyncio.run(
+            run_sessions(
+                store, sessions=sessions, symbols=chosen, start=first, seed=seed, stand_in=stand_in.value,
+                continue_run=continue_run, new_run=new_run, on_session=on_session,
+            )
+        )  # fmt: skip
+    _report(call, summary)
+
+
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Loopback address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Default 8000.")] = None,
+    speed: Annotated[float | None, typer.Option(min=0.01, help="Seconds per session; unset, the clock waits for people.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the desk: engine and API under one supervisor, until Ctrl-C."""
+    from api.server import bind
+    from pipeline.supervisor import serve as supervise
+
+    call = Call.of(ctx, home, as_json)
+    settings = call.settings(host=host, port=port, speed=speed)
+    bind(settings.host, settings.port).close()
+    raise typer.Exit(supervise(settings))
+
+
+def next_session(ctx: typer.Context, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Play the next session; questions that nobody answered in time expire by it."""
+    from api.cli.desk import open_desk
+
+    call = Call.of(ctx, home, as_json)
+    with open_desk(call) as desk:
+        if desk.store is None:
+            answer = _wait(desk, desk.post("/desk/next")["command"])
+        else:
+            answer = _play_here(desk)
+        view = desk.get("/desk")
+    answer = {**answer, "session": view["session"], "phase": view["phase"], "waiting": view["waiting"]}
+    if call.as_json:
+        print_json(answer)
+        return
+    print_fields(f"{view['session']}, {view['phase']}", {
+        "waiting for a person": view["waiting"], "equity": view["equity"], "positions": view["positions"],
+    })  # fmt: skip
+
+
+def parse_symbols(text: str) -> tuple[str, ...] | None:
+    """`all` means every complete name (None); else upper-case symbols in the order given, each once."""
+    if text.strip().lower() == "all":
+        return None
+    names = tuple(dict.fromkeys(name.strip().upper() for name in text.split(",") if name.strip()))
+    if not names:
+        raise ConfigError(f"--symbols {text!r} names no symbol: give A,B or all", code="bad_symbols")
+    return names
+
+
+def parse_day(text: str | None) -> date | None:
+    """An ISO date; ConfigError code "bad_date"."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--start {text!r} is not a date: write it as 2009-11-16", code="bad_date") from None
+
+
+def _wait(desk: Desk, command: str) -> dict[str, Any]:
+    until = time.monotonic() + NEXT_TIMEOUT_S
+    while time.monotonic() < until:
+        answer: dict[str, Any] = desk.get(f"/desk/commands/{command}")
+        if answer["status"] == "done":
+            return answer
+        if answer["status"] == "refused":
+            raise QuarterdeckError(answer["detail"] or "the engine refused the next session", code="refused")
+        time.sleep(NEXT_POLL_S)
+    raise QuarterdeckError(
+        f"the engine has not played the session in {NEXT_TIMEOUT_S:.0f} s: see `quarterdeck doctor`", code="engine_silent"
+    )
+
+
+def _play_here(desk: Desk) -> dict[str, Any]:
+    import asyncio
+
+    from pipeline.headless import run_sessions
+
+    assert desk.store is not None
+    with _progress(1) as on_session:
+        asyncio.run(
+            run_sessions(
+                desk.store, sessions=1, symbols=None, start=None, seed=0, stand_in="none", continue_run=True,
+                new_run=False, on_session=on_session,
+            )
+        )  # fmt: skip
+    return {"id": None, "kind": "next", "status": "done", "detail": "played in this process"}
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[SessionReport], None]]:
+    """A bar on stderr: sessions played, the date reached, equity and what waits."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console(stderr=True), transient=False) as bar:
+        task = bar.add_task("loading the market", total=total, note="")
+
+        def on_session(report: SessionReport) -> None:
+            bar.update(task, advance=1, description=str(report.session), note=f"equity {report.equity:,.0f}")
+
+        yield on_session
+
+
+def _report(call: Call, summary: RunSummary) -> None:
+    data = summary.model_dump(mode="json")
+    if call.as_json:
+        print_json(data)
+        return
+    cases = ", ".join(f"{state} {count}" for state, count in sorted(data["cases"].items()))
+    told, chain = data["explanations"], data["ledger"]
+    print_fields(
+        f"run {data['run']} (survivors only)",
+        {
+            "sessions": data["sessions"], "proposals": data["proposals"], "cases": cases, "orders": data["orders"],
+            "fills": data["fills"], "equity": f"{data['equity_start']} -> {data['equity_end']}",
+            "max drawdown": data["max_drawdown"], "abstentions": data["abstentions"],
+            "model calls": data["model_calls"],
+            "ledger": f"{chain['entries']} entries, {'verified' if chain['verified'] else 'NOT VERIFIED'}",
+            "content sha256": chain["content_sha256"],
+            "explanations": f"{told['claims']} claims, {told['numbers']} numbers, {told['unresolved']} unresolved, {told['dropped']} dropped",
+        },
+    )  # fmt: skip
+    if not chain["verified"]:
+        print_note("the ledger does not verify: `quarterdeck ledger verify` names the record")

@@ -1,0 +1,361 @@
+/** Shapes of the HTTP API, as served under /api/v1. Money and prices are decimal strings, times are ISO UTC. */
+
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+export type Mode = "replay" | "paper" | "live";
+export type Side = "buy" | "sell";
+export type Verdict = "pass" | "warn" | "block";
+export type HaltAction = "no_new" | "cancel" | "flatten";
+export type Decision = "approve" | "reject";
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+  total: number;
+}
+
+export interface Halt {
+  id: string;
+  scope: string;
+  target: string | null;
+  action: HaltAction;
+  reason: string;
+  principal: string;
+  engaged: string;
+}
+
+export interface CurvePoint {
+  session: string;
+  equity: string;
+  drawdown: number;
+  index_close: number | null;
+}
+
+export interface Desk {
+  mode: Mode;
+  label: string;
+  run: string;
+  session: string | null;
+  session_index: number;
+  sessions_total: number;
+  phase: "open" | "close" | null;
+  stage: "waiting" | "playing" | "starting" | "halted" | "finished" | "safe";
+  holding: boolean;
+  as_of: string | null;
+  equity: string;
+  equity_start: string;
+  cash: string;
+  drawdown: number;
+  day_change: number | null;
+  gross: string;
+  positions: number;
+  waiting: number;
+  data_age_hours: number | null;
+  principal: string;
+  reasoner: string;
+  model: string;
+  halts: Halt[];
+  findings_open: number;
+  ledger: { entries: number; head: string };
+  speed: number | null;
+  version: string;
+  curve: CurvePoint[];
+}
+
+export interface Command {
+  id: string;
+  kind: string;
+  status: "pending" | "done" | "refused";
+  detail: string | null;
+}
+
+export interface Health {
+  status: "ok" | "degraded" | "down";
+  components: { component: string; state: string; detail: string; at: string | null; pid: number | null }[];
+}
+
+export interface Proposal {
+  id: string;
+  kind: "order.entry" | "order.exit";
+  strategy: string;
+  symbol: string;
+  side: Side;
+  quantity: number;
+  reference_price: string;
+  band: { low: string; high: string };
+  stop_price: string | null;
+  atr: string;
+  risk_effect: "increases" | "reduces" | "mixed";
+  horizon_sessions: number;
+  strength: number;
+  confidence: number;
+  factor: string;
+  thesis: string;
+  evidence_ids: string[];
+  taint: boolean;
+  as_of: string;
+  notional?: string;
+}
+
+export interface Review {
+  proposal_id: string;
+  verdict: "keep" | "veto" | "scale" | "escalate" | "abstain";
+  factor: string;
+  reasons: { code: string; text: string; evidence_ids: string[] }[];
+  abstain_reason: string | null;
+  reasoner: "rules" | "model";
+  dissent: string | null;
+}
+
+export interface Check {
+  control: string;
+  value: string | null;
+  limit: string | null;
+  unit: "money" | "share" | "quantity" | "price" | "hours" | "count" | "flag";
+  verdict: Verdict;
+  rule: string;
+  message: string;
+  hard: boolean;
+}
+
+export interface Counterfactual {
+  field: string;
+  original: string;
+  changed: string;
+  verdict: "pass" | "block";
+  binding_control: string | null;
+  text: string;
+}
+
+export interface Evidence {
+  id: string;
+  kind: string;
+  source: string;
+  symbol: string | null;
+  event_time: string;
+  known_at: string;
+  taint: boolean;
+  payload: { [key: string]: Json };
+}
+
+export interface Case {
+  id: string;
+  run_id: string;
+  cycle_id: string;
+  strategy: string;
+  symbol: string;
+  side: Side;
+  kind: string;
+  state: string;
+  reason: string | null;
+  revision: number;
+  rank: number | null;
+  risk_effect: string;
+  digest: string;
+  opened: string;
+  proposal: Proposal;
+  review: Review | null;
+  checks: Check[] | null;
+  approval_id: string | null;
+  updated: string;
+}
+
+export interface CaseDecision {
+  principal: string;
+  decision: string;
+  reason: string;
+  at: string;
+}
+
+export interface CaseDetail extends Case {
+  evidence: Evidence[];
+  decisions: CaseDecision[];
+  orders: Order[];
+  fills: Fill[];
+  outcome: Outcome | null;
+  history: { seq: number; kind: string; at: string; content: { [key: string]: Json } }[];
+}
+
+export type ApprovalStatus = "pending" | "approved" | "rejected" | "expired" | "voided";
+
+export interface Approval {
+  id: string;
+  case_id: string;
+  status: ApprovalStatus;
+  digest: string;
+  required: number;
+  given: number;
+  roles: string[];
+  rule: string;
+  policy_version: string;
+  expires: string;
+  sessions_left: number;
+  asked: string;
+  band: { low: string; high: string };
+  case: Case;
+  explanation: { prose: string; sha256: string } | null;
+}
+
+export interface DecisionResult {
+  approval_id: string;
+  case_id: string;
+  status: ApprovalStatus;
+  given: number;
+  required: number;
+  decided_by: string;
+  decided_at: string;
+  repeated: boolean;
+}
+
+export interface NumberRef {
+  text: string;
+  value: number | string;
+  unit: string;
+  evidence_id: string;
+  pointer: string;
+}
+
+export interface Claim {
+  id: string;
+  kind: string;
+  text: string;
+  evidence_ids: string[];
+  numbers: NumberRef[];
+}
+
+export interface RecalledCase {
+  case_id: string;
+  symbol: string;
+  strategy: string;
+  similarity: number;
+  state: string;
+  opened: string;
+  excess_return: number | null;
+  summary: string;
+}
+
+export interface Explanation {
+  case_id: string;
+  sha256: string;
+  claims: Claim[];
+  binding_constraint: Check | { text: string } | string | null;
+  counterfactuals: (Counterfactual | string)[];
+  dissent: string | string[] | null;
+  unknowns: string[];
+  similar_cases: RecalledCase[];
+  prose: string;
+  reasoner: string;
+}
+
+export interface Position {
+  symbol: string;
+  quantity: number;
+  average_price: string;
+  mark: string;
+  market_value: string;
+  unrealised: string;
+  realised: string;
+  sector: string;
+  strategy: string;
+  case_id: string | null;
+  stop_price: string | null;
+}
+
+export interface Order {
+  client_order_id: string;
+  case_id: string | null;
+  leg: string;
+  symbol: string;
+  side: Side;
+  quantity: number;
+  filled_quantity: number;
+  average_price: string | null;
+  state: string;
+  stop_price: string | null;
+  created: string;
+  reason: string | null;
+}
+
+export interface Fill {
+  execution_id: string;
+  case_id: string | null;
+  client_order_id: string;
+  symbol: string;
+  side: Side;
+  quantity: number;
+  price: string;
+  commission: string;
+  slippage: string;
+  session: string;
+}
+
+export interface Finding {
+  id: string;
+  code: string;
+  severity: "info" | "warning" | "critical";
+  component: string;
+  symbol: string | null;
+  message: string;
+  recommendation: string;
+  as_of: string;
+  recommends_halt: boolean;
+  acknowledged_by: string | null;
+}
+
+export interface Outcome {
+  id: string;
+  case_id: string;
+  strategy: string;
+  symbol: string;
+  side: Side;
+  disposition: string;
+  opened: string;
+  due: string;
+  horizon_sessions: number;
+  entry_price: string;
+  exit_price: string | null;
+  view_return: number | null;
+  index_return: number | null;
+  excess_return: number | null;
+  settled: boolean;
+}
+
+export interface Lesson {
+  id: string;
+  scope: string;
+  claim: string;
+  sample_size: number;
+  mean_excess_return: number | null;
+  interval_low: number | null;
+  interval_high: number | null;
+  as_of: string;
+  state: string;
+  enough_data: boolean;
+}
+
+export interface LedgerEntry {
+  seq: number;
+  kind: string;
+  case_id: string | null;
+  step: string;
+  revision: number;
+  desk_time: string;
+  content: { [key: string]: Json };
+  hash: string;
+  at: string;
+}
+
+export interface LedgerVerification {
+  verified: boolean;
+  entries: number;
+  head: string;
+  content_sha256: string;
+  problems: (string | { [key: string]: Json })[];
+}
+
+export interface DeskEvent {
+  seq: number;
+  kind: string;
+  case_id: string | null;
+  symbol: string | null;
+  at: string;
+}

@@ -1,0 +1,43 @@
+import { useSyncExternalStore } from "react";
+
+export type Route =
+  | { page: "overview" }
+  | { page: "approvals"; id: string | null }
+  | { page: "ask" }
+  | { page: "case"; id: string }
+  | { page: "history"; tab: "cases" | "lessons" | "ledger" };
+
+/** Read a location hash such as `#/approvals/apr_1`; anything unknown is the overview. */
+export function readRoute(hash: string): Route {
+  const [first = "", second = ""] = hash.replace(/^#\/?/, "").split("?")[0]!.split("/").map(decode);
+  if (first === "approvals") return { page: "approvals", id: second || null };
+  if (first === "ask") return { page: "ask" };
+  if (first === "cases" && second) return { page: "case", id: second };
+  if (first === "cases") return { page: "history", tab: "cases" };
+  if (first === "history") {
+    return { page: "history", tab: second === "lessons" || second === "ledger" ? second : "cases" };
+  }
+  return { page: "overview" };
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch (error) {
+    if (error instanceof URIError) return part;
+    throw error;
+  }
+}
+
+export function link(...parts: string[]): string {
+  return "#/" + parts.map(encodeURIComponent).join("/");
+}
+
+function subscribe(listener: () => void): () => void {
+  addEventListener("hashchange", listener);
+  return () => removeEventListener("hashchange", listener);
+}
+
+export function useHash(): string {
+  return useSyncExternalStore(subscribe, () => location.hash);
+}

@@ -1,0 +1,90 @@
+import { ApiError } from "../api/client";
+import { useResource } from "../api/live";
+import type { CaseDetail, Explanation, Outcome } from "../api/types";
+import { Empty, Facts, Failed, Id, Loading, Notice, Panel, SideWord, State } from "../parts/basics";
+import { Checks } from "../parts/checks";
+import { EvidenceList } from "../parts/evidence";
+import { ExplanationPanels } from "../parts/explanation";
+import { ProposalFacts, ReviewLines } from "../parts/proposal";
+import { FillsTable, OrdersTable } from "../parts/tables";
+import { decimal, money, percent, words } from "../lib/format";
+import { link } from "../lib/router";
+import { day, instant, wallTime } from "../lib/time";
+
+/** The whole life of one case: what was explained, who decided, what was sent and filled, how it ended. */
+export function CasePage({ id }: { id: string }) {
+  const detail = useResource<CaseDetail>(`/cases/${encodeURIComponent(id)}`, ["cases"]);
+  const explained = useResource<Explanation>(`/explanations/${encodeURIComponent(id)}`, ["cases"]);
+  const item = detail.data;
+  if (!item) {
+    if (!detail.error) return <Loading what="the case" />;
+    const missing = detail.error instanceof ApiError && detail.error.status === 404;
+    return missing
+      ? <Empty>No case has the id {id}. <a href={link("history")}>All cases</a></Empty>
+      : <Failed error={detail.error} retry={detail.reload} />;
+  }
+  const p = item.proposal;
+  return (
+    <article className="stack narrow">
+      <header className="subject">
+        <a href={link("history")} className="back always">All cases</a>
+        <div className="subject-line">
+          <h1 tabIndex={-1} className="subject-title"><SideWord side={p.side} /> {decimal(String(p.quantity), 0)} {p.symbol}</h1>
+          <span data-testid="case-state"><State state={item.state} /></span>
+          <span className="muted">{words(item.strategy)}, opened {day(item.opened)}</span>
+          <Id value={item.id} length={24} />
+          {item.state === "awaiting" && item.approval_id && (
+            <a className="button small push" href={link("approvals", item.approval_id)}>Decide</a>
+          )}
+        </div>
+        {item.reason && <p>{words(item.state)}: {item.reason}</p>}
+      </header>
+      <Panel title="Decisions">
+        {item.decisions.length === 0 && <Empty>{item.approval_id ? "Nobody has decided." : "No person was asked."}</Empty>}
+        <ul className="lines">
+          {item.decisions.map((d, i) => <li key={i}><b>{words(d.decision)}</b> by {d.principal}, {wallTime(d.at)}: {d.reason}</li>)}
+        </ul>
+      </Panel>
+      <Panel title="Orders"><OrdersTable items={item.orders} /></Panel>
+      <Panel title="Fills"><FillsTable items={item.fills} /></Panel>
+      {item.outcome && <Panel title="Outcome"><OutcomeFacts outcome={item.outcome} /></Panel>}
+      <Panel title="Proposal"><ProposalFacts item={item} equity={null} /></Panel>
+      <Panel title="Evidence" aside={`${item.evidence.length} items`}>
+        {item.evidence.length ? <EvidenceList items={item.evidence} /> : <Empty>No evidence is attached.</Empty>}
+      </Panel>
+      {item.review && <Panel title="Review"><ReviewLines review={item.review} /></Panel>}
+      {item.checks && <Panel title="Checks"><Checks checks={item.checks} /></Panel>}
+      {explained.data
+        ? <ExplanationPanels explanation={explained.data} evidence={item.evidence} />
+        : explained.error
+          ? <Notice>No explanation was made: only a case that is asked, or that acts, is explained.</Notice>
+          : <Loading what="the explanation" />}
+      <Panel title="History">
+        <ol className="timeline">
+          {item.history.map((entry) => (
+            <li key={entry.seq}>
+              <span className="num muted">{entry.seq}</span> <b>{words(entry.kind)}</b> <span className="muted">{instant(entry.at)}</span>
+              <details><summary>Record</summary><pre>{JSON.stringify(entry.content, null, 2)}</pre></details>
+            </li>
+          ))}
+        </ol>
+      </Panel>
+    </article>
+  );
+}
+
+function OutcomeFacts({ outcome }: { outcome: Outcome }) {
+  return (
+    <Facts
+      rows={[
+        ["What became of it", words(outcome.disposition)],
+        ["Horizon", `${outcome.horizon_sessions} sessions, due ${day(outcome.due)}`],
+        ["Entry, exit", `${money(outcome.entry_price)}, ${outcome.exit_price ? money(outcome.exit_price) : "not yet"}`],
+        ["Return of the view", percent(outcome.view_return, 2, true)],
+        ["Index", percent(outcome.index_return, 2, true)],
+        ["Against index", percent(outcome.excess_return, 2, true)],
+        ["Settled", outcome.settled ? "yes" : "not yet"],
+      ]}
+    />
+  );
+}

@@ -1,0 +1,130 @@
+import { useLive, useResource } from "../api/live";
+import { describeEvent } from "../api/events";
+import type { Approval, Desk, Finding, Page, Position } from "../api/types";
+import { Empty, Failed, Facts, Loading, Panel, SideWord, Tag } from "../parts/basics";
+import { EquityChart } from "../parts/chart";
+import { PositionsTable } from "../parts/tables";
+import { decimal, money, words } from "../lib/format";
+import { notional, sortQueue } from "../lib/queue";
+import { link } from "../lib/router";
+import { countdown, wallTime } from "../lib/time";
+
+export function OverviewPage({ desk, error }: { desk: Desk | null; error: unknown }) {
+  return (
+    <>
+      <h1 tabIndex={-1} className="visually-hidden">Overview</h1>
+      {error ? <Failed error={error} /> : null}
+      <div className="overview">
+        <div className="stack">
+          <Panel title="Equity and drawdown" aside={desk?.label}>
+            {desk ? <EquityChart curve={desk.curve} start={desk.equity_start} /> : <Loading what="the curve" />}
+          </Panel>
+          <Positions desk={desk} />
+        </div>
+        <div className="stack">
+          <Waiting />
+          <Findings />
+          {desk && <Book desk={desk} />}
+          <Recent />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function Positions({ desk }: { desk: Desk | null }) {
+  const { data, error, reload } = useResource<Page<Position>>("/positions?limit=200", ["positions"]);
+  return (
+    <Panel title="Positions" aside={desk && <>gross {money(desk.gross, 0)}, cash {money(desk.cash, 0)}</>}>
+      {error ? <Failed error={error} retry={reload} /> : null}
+      {data ? <PositionsTable items={data.items} /> : !error && <Loading what="positions" />}
+    </Panel>
+  );
+}
+
+function Waiting() {
+  const { data, error, reload } = useResource<Page<Approval>>("/approvals?status=pending&limit=200", ["approvals"]);
+  const queue = sortQueue(data?.items ?? [], "rank");
+  const shown = queue.slice(0, 6);
+  return (
+    <Panel title="Waiting for a person" aside={data && (data.total > shown.length ? <a href={link("approvals")}>all {data.total}</a> : data.total || null)}>
+      {error ? <Failed error={error} retry={reload} /> : null}
+      {data && queue.length === 0 && <Empty>Nothing waits.</Empty>}
+      <ul className="rows">
+        {shown.map((item) => (
+          <li key={item.id}>
+            <a href={link("approvals", item.id)} className="row-link" data-testid="waiting-row">
+              <b className="symbol">{item.case.symbol}</b>
+              <SideWord side={item.case.side} /> <span className="num">{decimal(String(item.case.proposal.quantity), 0)}</span>
+              <span className="num muted">{money(notional(item.case.proposal), 0)}</span>
+              <span className={`push ${item.sessions_left <= 1 ? "urgent" : "muted"}`}>{countdown(item.sessions_left)}</span>
+            </a>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+const SEVERITY = { critical: "bad", warning: "warn", info: "plain" } as const;
+const WEIGHT = { critical: 0, warning: 1, info: 2 };
+
+function Findings() {
+  const { data, error, reload } = useResource<Page<Finding>>("/findings?limit=50", ["findings"]);
+  const items = [...(data?.items ?? [])].sort((a, b) => b.as_of.localeCompare(a.as_of) || WEIGHT[a.severity] - WEIGHT[b.severity]);
+  return (
+    <Panel title="Findings" aside={data && data.total > 8 ? `latest 8 of ${data.total}` : null}>
+      {error ? <Failed error={error} retry={reload} /> : null}
+      {data && items.length === 0 && <Empty>The monitoring agent found nothing to report.</Empty>}
+      <ul className="findings" data-testid="findings">
+        {items.slice(0, 8).map((item) => (
+          <li key={item.id}>
+            <Tag tone={SEVERITY[item.severity]}>{item.severity}</Tag>{" "}
+            <span>{item.message}</span>
+            <small>
+              {item.recommendation} <span className="muted">{words(item.component)}</span>
+              {item.recommends_halt && <> <Tag tone="bad">recommends a halt</Tag></>}
+              {item.acknowledged_by && <span className="muted"> seen by {item.acknowledged_by}</span>}
+            </small>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+function Book({ desk }: { desk: Desk }) {
+  return (
+    <Panel title="Desk">
+      <Facts
+        rows={[
+          ["Run", <code>{desk.run}</code>],
+          ["Signed in as", desk.principal],
+          ["Started with", money(desk.equity_start, 0)],
+          ["Reasoner", desk.reasoner],
+          ["Model", desk.model],
+          ["Pace", desk.speed ? `${desk.speed} s per session` : "held for people"],
+          ["Ledger", <a href={link("history", "ledger")}>{decimal(String(desk.ledger.entries), 0)} entries</a>],
+          ["Version", desk.version],
+        ]}
+      />
+    </Panel>
+  );
+}
+
+function Recent() {
+  const { recent } = useLive();
+  return (
+    <Panel title="Just happened">
+      {recent.length === 0 && <Empty>Events appear here as the desk records them.</Empty>}
+      <ul className="rows recent">
+        {recent.slice(0, 8).map((event) => (
+          <li key={event.seq}>
+            {event.case_id ? <a href={link("cases", event.case_id)}>{describeEvent(event)}</a> : describeEvent(event)}
+            <span className="muted push num">{wallTime(event.at)}</span>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}

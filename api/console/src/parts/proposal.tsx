@@ -1,0 +1,53 @@
+import type { Case, Review } from "../api/types";
+import { decimal, money, percent, sharePercent, words } from "../lib/format";
+import { notional } from "../lib/queue";
+import { Facts, SideWord, Tag } from "./basics";
+
+/** What would be sent, in one sentence. */
+export function orderSentence({ proposal }: Pick<Case, "proposal">): string {
+  const verb = proposal.side === "buy" ? "Buy" : "Sell";
+  const stop = proposal.stop_price ? `, then a protective stop at ${money(proposal.stop_price)}` : "";
+  return `${verb} ${decimal(String(proposal.quantity), 0)} ${proposal.symbol} at the next open, only between `
+    + `${money(proposal.band.low)} and ${money(proposal.band.high)}${stop}.`;
+}
+
+export function ProposalFacts({ item, equity }: { item: Case; equity: string | null }) {
+  const p = item.proposal;
+  const worth = notional(p);
+  const share = equity && Number(equity) > 0 ? Number(worth) / Number(equity) : null;
+  return (
+    <>
+      <p className="thesis">{p.thesis}</p>
+      <Facts
+        rows={[
+          ["Order", <><SideWord side={p.side} /> {decimal(String(p.quantity), 0)}</>],
+          ["Notional", <>{money(worth, 0)}{share !== null && <span className="muted"> {percent(share)} of equity</span>}</>],
+          ["Reference price", money(p.reference_price)],
+          ["Price band", `${money(p.band.low)} to ${money(p.band.high)}`],
+          p.stop_price ? ["Protective stop", money(p.stop_price)] : null,
+          ["Risk", <>{words(p.risk_effect)}{p.taint && <> <Tag tone="warn">tainted evidence</Tag></>}</>],
+          ["Strategy", words(p.strategy)],
+          ["Horizon", `${p.horizon_sessions} sessions`],
+          ["Strength, confidence", `${p.strength.toFixed(2)}, ${p.confidence.toFixed(2)}`],
+          Number(p.factor) === 1 ? null : ["Scaled to", sharePercent(p.factor, 0)],
+        ]}
+      />
+    </>
+  );
+}
+
+export function ReviewLines({ review }: { review: Review }) {
+  return (
+    <div className="review">
+      <p>
+        <Tag tone={review.verdict === "keep" ? "good" : "warn"}>{review.verdict}</Tag>{" "}
+        by the decision agent ({review.reasoner})
+        {review.abstain_reason && <>: no opinion, {words(review.abstain_reason)}</>}
+      </p>
+      {review.reasons.length > 0 && (
+        <ul className="lines">{review.reasons.map((reason, i) => <li key={i}>{reason.text}</li>)}</ul>
+      )}
+      {review.dissent && <p><b>Dissent:</b> {review.dissent}</p>}
+    </div>
+  );
+}

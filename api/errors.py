@@ -1,0 +1,137 @@
+"""The one place that knows HTTP status codes: every refusal leaves as `{"error": {code, message, detail}}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, JsonValue
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+
+from api.headers import SECURITY_HEADERS
+from tools.errors import (
+    ApprovalError,
+    ConfigError,
+    DataError,
+    ExecutionError,
+    HomeError,
+    LedgerError,
+    QuarterdeckError,
+    RetryableToolError,
+    ToolRejected,
+)
+
+STATUS_BY_CODE: Final[Mapping[str, int]] = {
+    "unknown": 404,
+    "not_found": 404,
+    "decided": 409,
+    "stale_digest": 409,
+    "expired": 410,
+    "invalid": 422,
+    "bad_cursor": 422,
+    "forbidden": 403,
+    "cross_site": 403,
+    "bad_host": 403,
+    "unauthorized": 401,
+    "too_large": 413,
+    "home_locked": 409,
+}
+"""Codes that decide the status whatever class raised them."""
+
+STATUS_BY_CLASS: Final[Mapping[type[QuarterdeckError], int]] = {
+    ApprovalError: 409,
+    DataError: 422,
+    ToolRejected: 422,
+    ExecutionError: 409,
+    HomeError: 503,
+    ConfigError: 503,
+    LedgerError: 503,
+    RetryableToolError: 503,
+}
+_HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+
+
+class RequestError(QuarterdeckError):
+    """A request that cannot be served as asked; `code` names why and decides the status."""
+
+
+class ErrorBody(BaseModel):
+    """What went wrong. `code` is stable; `message` is for people; `detail` depends on the code."""
+
+    code: str
+    message: str
+    detail: JsonValue = None
+
+
+class ErrorEnvelope(BaseModel):
+    """The shape of every answer that is not a success."""
+
+    error: ErrorBody
+
+
+def error_json(code: str, message: str, detail: JsonValue = None) -> dict[str, Any]:
+    """The body of a refusal, as plain JSON."""
+    return {"error": {"code": code, "message": message, "detail": detail}}
+
+
+def status_of(error: QuarterdeckError) -> int:
+    """HTTP status of an error of ours: by its code, else by its class, else 500."""
+    if error.code in STATUS_BY_CODE:
+        return STATUS_BY_CODE[error.code]
+    return next((status for kind, status in STATUS_BY_CLASS.items() if isinstance(error, kind)), 500)
+
+
+def not_found(what: str, key: str) -> RequestError:
+    """The refusal for an id that names nothing, e.g. `not_found("case", "case_1")`."""
+    return RequestError(f"no {what} has the id {key!r}: list them to see the ids", code="not_found")
+
+
+def _answer(status: int, code: str, message: str, detail: JsonValue = None, **headers: str) -> JSONResponse:
+    return JSONResponse(error_json(code, message, detail), status_code=status, headers=headers or None)
+
+
+async def _on_ours(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, QuarterdeckError)
+    return _answer(status_of(error), error.code, error.message)
+
+
+async def _on_validation(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    detail: list[JsonValue] = [
+        {"field": ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]), "message": item["msg"]}
+        for item in error.errors()
+    ]
+    fields = ", ".join(sorted({str(item["field"]) for item in detail if isinstance(item, dict)}))
+    return _answer(422, "invalid", f"the request is not valid: see {fields}; nothing was saved", detail)
+
+
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = _HTTP_CODES.get(error.status_code, "http_error")
+    message = {
+        "not_found": f"{request.url.path} is not part of this API: see /docs",
+        "method_not_allowed": f"{request.method} is not possible on {request.url.path}: see /docs",
+    }.get(code, str(error.detail))
+    return _answer(error.status_code, code, message, None, **(dict(error.headers) if error.headers else {}))
+
+
+async def _on_database(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DBAPIError)
+    return _answer(503, "store_unavailable", "the database did not answer: try again; `quarterdeck doctor` says more")
+
+
+async def _on_anything(_request: Request, _error: Exception) -> JSONResponse:
+    return _answer(500, "internal", "the desk failed on this request: see its log; nothing was saved", None, **SECURITY_HEADERS)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Give every failure of `app` the one shape."""
+    app.add_exception_handler(QuarterdeckError, _on_ours)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(DBAPIError, _on_database)
+    app.add_exception_handler(Exception, _on_anything)

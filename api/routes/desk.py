@@ -1,0 +1,37 @@
+"""The desk as a whole: where its clock stands, and the wish to move it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.dependencies import PrincipalDep, StoreDep
+from api.errors import not_found
+from api.schemas import CommandAccepted, CommandBody
+from memory.tables import CommandRow
+from pipeline.commands import request_next
+from pipeline.desk_view import DeskView, desk_view
+
+router = APIRouter(prefix="/desk", tags=["desk"])
+
+
+@router.get("")
+def get_desk(store: StoreDep) -> DeskView:
+    """Report the clock, the book, what waits and what is halted."""
+    return desk_view(store)
+
+
+@router.post("/next", status_code=202)
+def post_next(store: StoreDep, principal: PrincipalDep) -> CommandAccepted:
+    """Ask the engine for the next session; questions whose sessions run out expire by it."""
+    row = request_next(store, principal)
+    return CommandAccepted.model_validate({"command": row.id, "status": row.status})
+
+
+@router.get("/commands/{command_id}")
+def get_command(store: StoreDep, command_id: str) -> CommandBody:
+    """Report what became of a wish."""
+    with store.db.read() as session:
+        row = session.get(CommandRow, command_id)
+    if row is None:
+        raise not_found("command", command_id)
+    return CommandBody.model_validate(row.model_dump(include=set(CommandBody.model_fields)))

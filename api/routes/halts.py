@@ -1,0 +1,38 @@
+"""Stopping the desk, and letting it go on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.dependencies import PrincipalDep, StoreDep
+from api.paging import Page
+from api.queries import ledger as queries
+from api.schemas import HaltBody, HaltRequest, ReleaseAnswer, ReleaseRequest
+from pipeline import halt
+
+router = APIRouter(prefix="/halts", tags=["halts"])
+
+
+@router.get("")
+def list_halts(store: StoreDep, query: Annotated[queries.HaltQuery, Query()]) -> Page[HaltBody]:
+    """List the halts in force, or with `all=true` also those released."""
+    return queries.list_halts(store, query)
+
+
+@router.post("", status_code=201)
+def post_halt(store: StoreDep, principal: PrincipalDep, body: HaltRequest) -> HaltBody:
+    """Engage a halt. It holds from the moment this answers, whatever the engine is doing."""
+    row = halt.engage(
+        store, action=body.action, reason=body.reason, principal=principal, scope=body.scope, target=body.target,
+        source="api",
+    )  # fmt: skip
+    return queries.halt_body(row)
+
+
+@router.post("/release")
+def post_release(store: StoreDep, principal: PrincipalDep, body: ReleaseRequest) -> ReleaseAnswer:
+    """Release every halt. What was pending under it is voided and must be proposed again."""
+    result = halt.release(store, reason=body.reason, principal=principal)
+    return ReleaseAnswer(released=list(result.released), voided_cases=list(result.voided_cases))

@@ -1,0 +1,300 @@
+"""What the API answers with. Domain models are embedded as they are; rows never leave the store raw.
+
+Money is a decimal string with at least two places; instants are ISO 8601 in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, StringConstraints, computed_field
+
+from tools.risk.types import Check
+from tools.types import CaseState, Evidence, Finding, Outcome, Proposal, Review
+
+MAX_PLACES = 6
+
+
+def money_text(value: Decimal) -> str:
+    """Plain notation with two to six places: 1000000 -> "1000000.00", 12.3456789 -> "12.345679"."""
+    rounded = round(value, MAX_PLACES)
+    whole, _, places = format(rounded, "f").partition(".")
+    return f"{whole}.{places.rstrip('0'):0<2}"
+
+
+Money = Annotated[Decimal, PlainSerializer(money_text, return_type=str)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class Body(BaseModel):
+    """Base of everything the API takes; a field nobody declared is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProposalBody(Proposal):
+    """A proposal with the money it moves."""
+
+    @computed_field(return_type=str)  # type: ignore[prop-decorator]
+    @property
+    def notional(self) -> str:  # type: ignore[override]
+        return money_text(self.reference_price * self.quantity)
+
+
+class CaseBody(BaseModel):
+    """One case: the proposal, where it stands, and what was found about it so far."""
+
+    id: str
+    run_id: str
+    cycle_id: str
+    strategy: str
+    symbol: str
+    side: str
+    kind: str
+    state: CaseState
+    reason: str | None
+    revision: int
+    rank: int
+    risk_effect: str
+    digest: str
+    opened: date
+    proposal: ProposalBody
+    review: Review | None
+    checks: list[Check] | None
+    approval_id: str | None
+    updated: datetime
+
+
+class DecisionBody(BaseModel):
+    """One person's answer."""
+
+    principal: str
+    decision: Literal["approve", "reject"]
+    reason: str
+    at: datetime
+
+
+class OrderBody(BaseModel):
+    """One order of ours; prices per share."""
+
+    client_order_id: str
+    case_id: str
+    leg: str
+    symbol: str
+    side: str
+    quantity: int
+    filled_quantity: int
+    average_price: Money | None
+    state: str
+    stop_price: Money | None
+    created: datetime
+    reason: str | None
+
+
+class FillBody(BaseModel):
+    """One execution; `slippage` is money paid beyond the reference price."""
+
+    execution_id: str
+    case_id: str | None
+    client_order_id: str
+    symbol: str
+    side: str
+    quantity: int
+    price: Money
+    commission: Money
+    slippage: Money
+    session: date
+
+
+class HistoryBody(BaseModel):
+    """One ledger record of a case."""
+
+    seq: int
+    kind: str
+    at: datetime
+    content: JsonValue
+
+
+class CaseDetail(CaseBody):
+    """A case with everything that led to it and came of it."""
+
+    evidence: list[Evidence]
+    decisions: list[DecisionBody]
+    orders: list[OrderBody]
+    fills: list[FillBody]
+    outcome: Outcome | None
+    history: list[HistoryBody]
+
+
+class BandBody(BaseModel):
+    """Prices between which the approval stays good."""
+
+    low: Money
+    high: Money
+
+
+class BoundExplanation(BaseModel):
+    """The prose a person reads before deciding, and the hash the decision binds."""
+
+    prose: str
+    sha256: str
+
+
+class ApprovalBody(BaseModel):
+    """What is asked, of how many people, until when."""
+
+    id: str
+    case_id: str
+    status: Literal["pending", "approved", "rejected", "expired", "voided"]
+    digest: str
+    required: int
+    given: int
+    roles: list[str]
+    rule: str
+    policy_version: str
+    expires: date
+    sessions_left: int
+    asked: datetime
+    band: BandBody
+    case: CaseBody
+    explanation: BoundExplanation | None
+
+
+class DecisionRequest(Body):
+    """A person's answer to one approval. `digest` is the digest of what they saw."""
+
+    decision: Literal["approve", "reject"]
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    reason: Annotated[Text, Field(max_length=2000)]
+
+
+class CommandBody(BaseModel):
+    """A wish to the engine and what became of it."""
+
+    id: str
+    kind: str
+    status: Literal["pending", "done", "refused"]
+    detail: str | None
+
+
+class CommandAccepted(BaseModel):
+    """The engine will see to it; ask /desk/commands/{command}."""
+
+    command: str
+    status: Literal["pending", "done", "refused"]
+
+
+class ChatRequest(Body):
+    """A question to the operator agent; `thread_id` continues a conversation."""
+
+    text: Annotated[Text, Field(max_length=4000)]
+    thread_id: Annotated[str | None, Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")] = None
+
+
+class HaltRequest(Body):
+    """Stop: `no_new` refuses new risk, `cancel` also cancels open entries, `flatten` also closes positions."""
+
+    action: Literal["no_new", "cancel", "flatten"]
+    reason: Annotated[Text, Field(max_length=2000)]
+    scope: Literal["firm", "strategy", "symbol"] = "firm"
+    target: Annotated[str | None, Field(default=None, max_length=80)] = None
+
+
+class ReleaseRequest(Body):
+    """Release every halt in force. What was pending under them is voided, never sent."""
+
+    reason: Annotated[Text, Field(max_length=2000)]
+
+
+class HaltBody(BaseModel):
+    """An engaged stop."""
+
+    id: str
+    scope: str
+    target: str | None
+    action: str
+    reason: str
+    principal: str
+    source: str
+    engaged: datetime
+    carried_out: bool
+    released: datetime | None
+    released_by: str | None
+
+
+class ReleaseAnswer(BaseModel):
+    """Ids of the halts released and of the cases voided by it."""
+
+    released: list[str]
+    voided_cases: list[str]
+
+
+class LedgerBody(BaseModel):
+    """One record as it is chained; `at` is the wall clock and is not hashed."""
+
+    seq: int
+    run_id: str | None
+    kind: str
+    case_id: str | None
+    step: str
+    revision: int
+    desk_time: datetime
+    content: JsonValue
+    leaf: str
+    prev_hash: str
+    hash: str
+    at: datetime | None
+
+
+class VerificationBody(BaseModel):
+    """Whether the ledger is whole. `problems` names each record that is not."""
+
+    verified: bool
+    entries: int
+    head: str
+    content_sha256: str
+    problems: list[dict[str, Any]]
+
+
+class PositionBody(BaseModel):
+    """One position, marked at the last close."""
+
+    symbol: str
+    quantity: int
+    average_price: Money
+    mark: Money
+    market_value: Money
+    unrealised: Money
+    realised: Money
+    sector: str
+    strategy: str
+    case_id: str
+    stop_price: Money | None
+
+
+class EquityBody(BaseModel):
+    """Marked equity at one close."""
+
+    session: date
+    equity: Money
+    cash: Money
+    drawdown: float
+    index_close: float
+
+
+class FindingBody(Finding):
+    """A finding and who has seen to it."""
+
+    acknowledged_by: str | None = None
+
+
+class EventBody(BaseModel):
+    """One event of the stream: a ledger record in short."""
+
+    seq: int
+    kind: str
+    case_id: str | None
+    symbol: str | None
+    at: datetime | None

@@ -1,0 +1,173 @@
+"""Our own book of a run: positions, cash, marks, and the view of it that the controls see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from sqlmodel import Session, col, select
+
+from memory.ledger import Entry, Stage, append
+from memory.tables import CaseRow, EquityRow, OrderRow, PositionRow, RunRow
+from tools.data.types import CorporateAction, MarketData
+from tools.execution.positions import apply_corporate_action, apply_fill
+from tools.execution.types import TERMINAL, Fill, Position
+from tools.risk.types import MarketView, PendingOrder, PortfolioView, PositionView
+from tools.types import CaseState, Tick
+
+LIVE_ORDER_STATES = ("pending_new", "new", "partially_filled", "pending_cancel", "unknown")
+assert not set(LIVE_ORDER_STATES) & {state.value for state in TERMINAL}
+
+
+def open_positions(session: Session, run_id: str) -> tuple[PositionRow, ...]:
+    """Positions with a quantity, by symbol."""
+    query = select(PositionRow).where(PositionRow.run_id == run_id, PositionRow.quantity != 0)
+    return tuple(session.exec(query.order_by(col(PositionRow.symbol))).all())
+
+
+def live_orders(session: Session, run_id: str) -> tuple[OrderRow, ...]:
+    query = select(OrderRow).where(OrderRow.run_id == run_id, col(OrderRow.state).in_(LIVE_ORDER_STATES))
+    return tuple(session.exec(query.order_by(col(OrderRow.client_order_id))).all())
+
+
+def equity_of(session: Session, run: RunRow) -> Decimal:
+    """Cash plus positions at their marks."""
+    return run.cash + sum((row.mark * row.quantity for row in open_positions(session, run.id)), Decimal(0))
+
+
+def portfolio_view(session: Session, run: RunRow, market: MarketData) -> PortfolioView:
+    """Positions, and everything approved-unsent or live that adds risk, counted as if filled."""
+    positions = tuple(
+        PositionView(
+            symbol=row.symbol, quantity=row.quantity, average_price=row.average_price, mark=row.mark,
+            sector=row.sector, strategy=row.strategy, opened_session_index=row.opened_index,
+            stop_price=row.stop_price,
+        )
+        for row in open_positions(session, run.id)
+    )  # fmt: skip
+    waiting = session.exec(
+        select(CaseRow)
+        .where(
+            CaseRow.run_id == run.id,
+            CaseRow.risk_effect != "reduces",
+            col(CaseRow.state).in_([CaseState.APPROVED.value, CaseState.SUBMITTED.value, CaseState.UNKNOWN.value]),
+        )
+        .order_by(col(CaseRow.id))
+    ).all()
+    pending = []
+    for case in waiting:
+        filled = _filled(session, case.id)
+        if case.body.quantity > filled:
+            pending.append(
+                PendingOrder(
+                    symbol=case.symbol, side=case.body.side, quantity=case.body.quantity - filled,
+                    price=case.body.band.high, sector=market.instrument(case.symbol).sector,
+                    stop_price=case.body.stop_price,
+                )
+            )  # fmt: skip
+    return PortfolioView(
+        equity=equity_of(session, run), cash=run.cash, peak_equity=run.peak_equity,
+        day_start_equity=run.day_start_equity, positions=positions, pending=tuple(pending),
+    )  # fmt: skip
+
+
+def _filled(session: Session, case_id: str) -> int:
+    rows = session.exec(select(OrderRow).where(OrderRow.case_id == case_id, OrderRow.leg == "entry")).all()
+    return sum(row.filled_quantity for row in rows)
+
+
+def market_view(
+    session: Session,
+    run: RunRow,
+    market: MarketData,
+    tick: Tick,
+    symbol: str,
+    *,
+    price: Decimal | None,
+    atr: Decimal | None,
+    adv: Decimal | None,
+    known_at: datetime | None,
+) -> MarketView:
+    """What a control may know of a symbol now; what is missing stays None, and missing blocks."""
+    unknown = session.exec(
+        select(OrderRow).where(OrderRow.run_id == run.id, OrderRow.symbol == symbol, OrderRow.state == "unknown")
+    ).first()
+    age = None if known_at is None else (tick.as_of - known_at).total_seconds() / 3600
+    return MarketView(
+        symbol=symbol, sector=market.instrument(symbol).sector, price=price, atr=atr, adv=adv, data_age_hours=age,
+        unknown_order=unknown is not None,
+    )  # fmt: skip
+
+
+def book_fill(session: Session, run: RunRow, fill: Fill, order: OrderRow, sector: str) -> PositionRow:
+    """Move cash and position for one fill, in the caller's transaction."""
+    row = session.get(PositionRow, (run.id, fill.symbol))
+    before = None
+    if row is not None:
+        before = Position(
+            symbol=row.symbol, quantity=row.quantity, average_price=row.average_price, realised=row.realised
+        )
+    after = apply_fill(before, fill)
+    sign = 1 if fill.side == "buy" else -1
+    run.cash = run.cash - sign * fill.price * fill.quantity - fill.commission
+    if row is None:
+        row = PositionRow(
+            run_id=run.id, symbol=fill.symbol, quantity=0, average_price=Decimal(0), realised=Decimal(0),
+            mark=fill.price, sector=sector, strategy="", case_id="", opened_index=0,
+        )  # fmt: skip
+    if row.quantity == 0 and after.quantity != 0:
+        case = session.get(CaseRow, order.case_id)
+        row.case_id, row.opened_index = order.case_id, run.session_index
+        row.strategy = case.strategy if case else "manual"
+        row.stop_price = case.body.stop_price if case else None
+    row.quantity, row.average_price, row.realised = after.quantity, after.average_price, after.realised
+    row.mark = fill.price
+    if row.quantity == 0:
+        row.stop_price = None
+    session.add(row)
+    session.add(run)
+    return row
+
+
+def book_action(session: Session, run: RunRow, action: CorporateAction) -> PositionRow | None:
+    """Apply a split or distribution to our position, its stop and cash; None when we hold nothing."""
+    row = session.get(PositionRow, (run.id, action.symbol))
+    if row is None or row.quantity == 0:
+        return None
+    before = Position(symbol=row.symbol, quantity=row.quantity, average_price=row.average_price, realised=row.realised)
+    after, cash = apply_corporate_action(before, action)
+    run.cash += cash
+    row.quantity, row.average_price, row.realised = after.quantity, after.average_price, after.realised
+    row.mark = ((row.mark - action.cash) / action.ratio).quantize(Decimal("0.0001"))
+    if row.stop_price is not None:
+        row.stop_price = ((row.stop_price - action.cash) / action.ratio).quantize(Decimal("0.01"))
+    session.add(row)
+    session.add(run)
+    return row
+
+
+def mark(session: Session, run: RunRow, tick: Tick, closes: Mapping[str, Decimal], index_close: float) -> EquityRow:
+    """Mark the book at the close and keep one equity row per session."""
+    for position in open_positions(session, run.id):
+        if position.symbol in closes:
+            position.mark = closes[position.symbol]
+            session.add(position)
+    session.flush()
+    equity = equity_of(session, run)
+    run.peak_equity = max(run.peak_equity, equity)
+    row = session.get(EquityRow, (run.id, tick.session)) or EquityRow(
+        run_id=run.id, session=tick.session, equity=equity, cash=run.cash, drawdown=Decimal(0), index_close=index_close
+    )
+    row.equity, row.cash = equity, run.cash
+    row.drawdown = (1 - equity / run.peak_equity).quantize(Decimal("0.000001")) if run.peak_equity > 0 else Decimal(0)
+    session.add(row)
+    session.add(run)
+    append(
+        session,
+        Entry(
+            kind="session.closed", step=f"mark:{tick.session}", run_id=run.id, desk_time=tick.as_of, stage=Stage.MARK,
+            content={"equity": equity, "cash": run.cash, "drawdown": row.drawdown, "index_close": index_close},
+        ),
+    )  # fmt: skip
+    return row

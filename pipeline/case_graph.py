@@ -1,0 +1,253 @@
+"""The case: one LangGraph thread per asked proposal, so that a slow person never blocks the next cycle.
+
+check_limits -> explain_proposal -> request_approval -> await_human -> submit
+
+State is the case id. SQL is the truth: every node looks at the table first and does nothing twice, so a deleted
+checkpoint, a repeated resume or an old one changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal, TypedDict
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+from sqlmodel import select
+
+from agents.explanation.node import explain
+from agents.explanation.output import Explanation
+from agents.opinion import ExplanationBrief
+from memory import evidence as evidence_store
+from memory.ledger import Stage
+from memory.recordings import record
+from memory.tables import ApprovalRow, CaseRow, ExplanationRow, FindingRow, RunRow
+from pipeline import approvals, briefs
+from pipeline.book import market_view, open_positions, portfolio_view
+from pipeline.cases import advance
+from pipeline.desk import Desk
+from pipeline.faults import reach
+from pipeline.submission import OpenMarket, submit_case
+from pipeline.work import CycleWork
+from tools.canonical import content_sha256, plain
+from tools.risk.controls import check_order, verdict
+from tools.risk.counterfactuals import counterfactuals
+from tools.risk.types import Check, MarketView, PortfolioView
+from tools.strategy.types import Features
+from tools.types import CaseState, Review
+
+
+class CaseGraphState(TypedDict):
+    case_id: str
+
+
+@dataclass
+class CaseContext:
+    """What the nodes use. `now_open` is set only while the market is open for submission."""
+
+    desk: Desk
+    work: CycleWork
+    now_open: OpenMarket | None = None
+    submitted: dict[str, CaseState] = field(default_factory=dict)
+
+
+def _case(desk: Desk, case_id: str) -> CaseRow:
+    with desk.db.read() as session:
+        return session.get_one(CaseRow, case_id)
+
+
+def _views(context: CaseContext, case: CaseRow) -> tuple[PortfolioView, MarketView]:
+    desk, tick = context.desk, context.work.tick
+    features: Features | None = context.work.features.get(case.symbol)
+    adv = None if features is None else Decimal(str(round(features.adv_20, 2)))
+    with desk.db.read() as session:
+        run = session.get_one(RunRow, desk.run_id)
+        view = portfolio_view(session, run, desk.market)
+        seen = market_view(
+            session, run, desk.market, tick, case.symbol, price=case.body.reference_price, atr=case.body.atr,
+            adv=adv, known_at=tick.as_of,
+        )  # fmt: skip
+    return view, seen
+
+
+def _check(context: CaseContext, case_id: str) -> None:
+    desk = context.desk
+    case = _case(desk, case_id)
+    if case.state != CaseState.DRAFTED.value or case.checks is not None:
+        return
+    view, seen = _views(context, case)
+    checks = check_order(case.body, view, seen, desk.law.limits)
+    as_of = context.work.tick.as_of
+    with desk.db.write() as session:
+        row = session.get_one(CaseRow, case_id)
+        if row.checks is not None:
+            return
+        row.checks = [plain(item) for item in checks]
+        session.add(row)
+        session.flush()
+        evidence_store.keep(session, [briefs.checks_evidence(checks, case.symbol, as_of)])
+        record(
+            session, run_id=desk.run_id, cycle_id=case.cycle_id, case_id=case_id, kind="tool", call="risk.check_order",
+            request={"proposal": case.body, "portfolio": view, "market": seen, "limits": desk.law.limits_sha256},
+            response=list(checks),
+        )  # fmt: skip
+        if verdict(checks) == "block":
+            blocking = next(item for item in checks if item.verdict == "block")
+            advance(
+                session, row, CaseState.BLOCKED, content={"checks": row.checks}, desk_time=as_of, stage=Stage.CASE,
+                reason=f"{blocking.control}: {blocking.message}",
+            )  # fmt: skip
+
+
+async def check_limits(state: CaseGraphState, runtime: Runtime[CaseContext]) -> CaseGraphState:
+    """Run every control before anyone is asked."""
+    await asyncio.to_thread(_check, runtime.context, state["case_id"])
+    return state
+
+
+async def route_after_check_limits(
+    state: CaseGraphState, runtime: Runtime[CaseContext]
+) -> Literal["explain_proposal", "__end__"]:
+    case = await asyncio.to_thread(_case, runtime.context.desk, state["case_id"])
+    return "__end__" if case.state == CaseState.BLOCKED.value else "explain_proposal"
+
+
+def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief | None:
+    desk, work = context.desk, context.work
+    case = _case(desk, case_id)
+    with desk.db.read() as session:
+        if case.state != CaseState.DRAFTED.value or session.get(ExplanationRow, case_id) is not None:
+            return None
+        cited = evidence_store.read(session, case.body.evidence_ids, work.tick.as_of)
+        findings = session.exec(
+            select(FindingRow)
+            .where(FindingRow.run_id == desk.run_id, FindingRow.as_of == work.tick.as_of)
+            .order_by(FindingRow.id)
+        ).all()
+    view, seen = _views(context, case)
+    checks = tuple(Check.model_validate(item) for item in case.checks or [])
+    changed = counterfactuals(case.body, view, seen, desk.law.limits)
+    review = Review.model_validate(case.review)
+    recalled = ()
+    if desk.recall is not None:
+        found = desk.recall.recall(
+            briefs.situation(case.body, desk.market.instrument(case.symbol)), run_id=desk.run_id,
+            as_of_index=work.index, strategy=case.strategy,
+        )  # fmt: skip
+        with desk.db.read() as session:
+            recalled = briefs.recalled_cases(session, found)
+    as_of = work.tick.as_of
+    evidence = (
+        briefs.proposal_evidence(case.body), *cited, *(e for e in work.evidence if not e.taint),
+        briefs.checks_evidence(checks, case.symbol, as_of), briefs.counterfactual_evidence(changed, case.symbol, as_of),
+        briefs.review_evidence(review, case.symbol, as_of), briefs.recall_evidence(recalled, case.symbol, as_of),
+        briefs.portfolio_evidence(view, as_of),
+    )  # fmt: skip
+    return ExplanationBrief(
+        run_id=desk.run_id, cycle_id=case.cycle_id, as_of=as_of, case_id=case_id, proposal=case.body, review=review,
+        checks=checks, counterfactuals=changed, findings=tuple(f.body for f in findings), recalled=recalled,
+        evidence=tuple({e.id: e for e in evidence}.values()), unknowns=tuple(desk.degraded),
+    )  # fmt: skip
+
+
+def _keep_explanation(context: CaseContext, brief: ExplanationBrief, made: Explanation) -> None:
+    desk = context.desk
+    with desk.db.write() as session:
+        if session.get(ExplanationRow, brief.case_id) is not None:
+            return
+        evidence_store.keep(session, brief.evidence)
+        session.add(
+            ExplanationRow(
+                case_id=brief.case_id, run_id=desk.run_id, sha256=made.sha256, claims=made.stats.claims,
+                numbers=made.stats.numbers, unresolved=made.stats.unresolved, dropped=made.stats.dropped,
+                reasoner=made.reasoner, body=plain(made),
+            )
+        )  # fmt: skip
+        record(
+            session, run_id=desk.run_id, cycle_id=brief.cycle_id, case_id=brief.case_id, kind="agent",
+            call="explanation.explain", request=brief, response=made,
+        )  # fmt: skip
+
+
+async def explain_proposal(state: CaseGraphState, runtime: Runtime[CaseContext]) -> CaseGraphState:
+    """Build the claim graph that the approval will be bound to."""
+    context = runtime.context
+    brief = await asyncio.to_thread(_explanation_brief, context, state["case_id"])
+    if brief is not None:
+        made = await explain(brief, context.desk.agent_context(brief.cycle_id))
+        await asyncio.to_thread(_keep_explanation, context, brief, made)
+    return state
+
+
+def _request(context: CaseContext, case_id: str) -> None:
+    desk, work = context.desk, context.work
+    with desk.db.write() as session:
+        case = session.get_one(CaseRow, case_id)
+        asked = session.exec(select(ApprovalRow).where(ApprovalRow.case_id == case_id)).first()
+        if case.state != CaseState.DRAFTED.value or asked is not None:
+            return
+        run = session.get_one(RunRow, desk.run_id)
+        view = portfolio_view(session, run, desk.market)
+        ruling = desk.law.policy.rule_on(case.body, view.equity)
+        held = {row.symbol: row.quantity for row in open_positions(session, run.id)}.get(case.symbol, 0)
+        expires = min(work.index + ruling.ttl_sessions, len(desk.market.sessions) - 1)
+        approvals.request(
+            session, case, ruling,
+            approvals.Asked(
+                explanation_hash=session.get_one(ExplanationRow, case_id).sha256, portfolio_hash=content_sha256(view),
+                exposure=held, data_sha256=desk.market.dataset_sha256,
+                checks={item["control"]: item["verdict"] for item in case.checks or []},
+                expires=desk.market.sessions[expires], desk_time=work.tick.as_of,
+            ),
+            desk.law, desk.store.grant_key,
+        )  # fmt: skip
+    reach("after_request")
+
+
+async def request_approval(state: CaseGraphState, runtime: Runtime[CaseContext]) -> CaseGraphState:
+    """Put the case in the queue, or let the policy release it."""
+    await asyncio.to_thread(_request, runtime.context, state["case_id"])
+    return state
+
+
+async def await_human(state: CaseGraphState) -> CaseGraphState:
+    """Park. The resume value is a wake-up and is not read; the table holds the decision."""
+    interrupt(
+        {
+            "action_requests": [{"name": "release_case", "args": {"case_id": state["case_id"]}, "description": ""}],
+            "review_configs": [{"action_name": "release_case", "allowed_decisions": ["approve", "reject"]}],
+        }
+    )
+    return state
+
+
+async def submit(state: CaseGraphState, runtime: Runtime[CaseContext]) -> CaseGraphState:
+    """Read the table again and act once, while the market is open; otherwise leave the case as it is."""
+    context = runtime.context
+    if context.now_open is not None:
+        desk = context.desk
+        context.submitted[state["case_id"]] = await asyncio.to_thread(
+            submit_case, desk.store, desk.market, desk.law, state["case_id"], context.now_open
+        )
+    return state
+
+
+def build_case_graph(
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+) -> CompiledStateGraph[CaseGraphState, CaseContext, CaseGraphState, CaseGraphState]:
+    """Compile the case graph over a checkpointer; run it with durability `sync`."""
+    graph = StateGraph(CaseGraphState, context_schema=CaseContext)
+    for step in (check_limits, explain_proposal, request_approval, await_human, submit):
+        graph.add_node(step.__name__, step)
+    graph.add_edge(START, "check_limits")
+    graph.add_conditional_edges("check_limits", route_after_check_limits)
+    graph.add_edge("explain_proposal", "request_approval")
+    graph.add_edge("request_approval", "await_human")
+    graph.add_edge("await_human", "submit")
+    graph.add_edge("submit", END)
+    return graph.compile(checkpointer=checkpointer)

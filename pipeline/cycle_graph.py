@@ -1,0 +1,237 @@
+"""The cycle: one LangGraph run per close tick. State is ids and plain JSON; every node can be computed again.
+
+gather_evidence -> detect_findings -> draft_proposals -> review_proposals -> open_cases
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from sqlmodel import select
+
+from agents.coordinator.node import plan
+from agents.decision.node import review_candidates
+from agents.monitoring.node import monitor
+from agents.opinion import DecisionBrief, HealthFact, MonitoringBrief
+from memory import evidence as evidence_store
+from memory.database import insert_if_absent
+from memory.recordings import record
+from memory.tables import FindingRow, HeadlineRow, RunRow, SignalRow
+from pipeline.book import portfolio_view
+from pipeline.briefs import portfolio_evidence, recall_evidence, recalled_cases, situation
+from pipeline.desk import Desk
+from pipeline.findings import keep_finding
+from pipeline.opening import open_all
+from pipeline.work import CycleWork
+from tools.canonical import plain
+from tools.strategy.ranking import rank
+from tools.types import Evidence, Finding, Proposal, RecalledCase, Review
+
+RECALL_FOR = 12
+"""How many of the best-ranked entries get similar past cases looked up."""
+
+
+class CycleState(TypedDict, total=False):
+    """Plain JSON; domain values are validated on entry to a node."""
+
+    run_id: str
+    cycle_id: str
+    session_index: int
+    evidence_ids: list[str]
+    finding_ids: list[str]
+    proposals: list[dict[str, Any]]
+    reviews: list[dict[str, Any]]
+    asked: list[str]
+
+
+@dataclass(frozen=True)
+class CycleContext:
+    """What the nodes use, handed over by LangGraph's runtime."""
+
+    desk: Desk
+    work: CycleWork
+
+
+def _gather(context: CycleContext) -> list[str]:
+    desk, work = context.desk, context.work
+    bars = desk.market.bars(work.tick.session, work.tick.as_of)
+    with desk.db.write() as session:
+        evidence_store.keep(session, work.evidence)
+        for headline in work.headlines:
+            insert_if_absent(
+                session, HeadlineRow,
+                {"run_id": desk.run_id, "id": headline.id, "known_at": headline.known_at, "body": headline},
+            )  # fmt: skip
+        for signal in work.text_signals:
+            insert_if_absent(
+                session, SignalRow,
+                {
+                    "id": f"{signal.id}_{desk.run_id[-8:]}", "run_id": desk.run_id, "cycle_id": work.cycle_id,
+                    "symbol": signal.symbol, "as_of": signal.as_of, "body": signal,
+                },
+            )  # fmt: skip
+        asked = {"data": desk.market.dataset_sha256, "as_of": work.tick.as_of, "names": len(desk.market.symbols)}
+        record(
+            session, run_id=desk.run_id, cycle_id=work.cycle_id, kind="tool", call="market.bars", request=asked,
+            response={s: [b.open, b.high, b.low, b.close, b.volume] for s, b in bars.items()},
+        )  # fmt: skip
+        record(
+            session, run_id=desk.run_id, cycle_id=work.cycle_id, kind="tool", call="market.evidence", request=asked,
+            response=[item.id for item in work.evidence],
+        )  # fmt: skip
+    return [item.id for item in work.evidence]
+
+
+async def gather_evidence(state: CycleState, runtime: Runtime[CycleContext]) -> CycleState:
+    """Read what is known at this tick; keep and record it."""
+    return {"evidence_ids": await asyncio.to_thread(_gather, runtime.context)}
+
+
+def _health(context: CycleContext) -> MonitoringBrief:
+    desk, work = context.desk, context.work
+    as_of = work.tick.as_of
+    limits = desk.law.limits
+    with desk.db.read() as session:
+        view = portfolio_view(session, session.get_one(RunRow, desk.run_id), desk.market)
+    largest = max((abs(p.market_value) for p in view.positions), default=0)
+    measured = [
+        ("book", "drawdown", float(view.drawdown), float(limits.max_drawdown), "share", None),
+        ("book", "largest_position", float(largest / view.equity) if view.equity > 0 else 1.0,
+         float(limits.max_position_share), "share", None),
+        ("market", "data_age_hours", 0.0, float(limits.max_data_age_hours), "hours", None),
+        *[("market", f"quality:{i.code}", i.value, i.limit, i.unit, i.symbol) for i in work.issues],
+        *[("recall", "degraded", 1.0, 0.0, "flag", None) for _ in desk.degraded],
+    ]  # fmt: skip
+    facts, evidence = [], []
+    for component, name, value, limit, unit, symbol in measured:
+        item = Evidence.of(
+            "health", f"pipeline.{component}", {"name": name, "value": value, "limit": limit},
+            event_time=as_of, known_at=as_of, symbol=symbol,
+        )  # fmt: skip
+        evidence.append(item)
+        facts.append(
+            HealthFact(
+                component=component, name=name, value=value, limit=limit, unit=unit, evidence_id=item.id, symbol=symbol
+            )
+        )
+    return MonitoringBrief(
+        run_id=desk.run_id, cycle_id=work.cycle_id, as_of=as_of, evidence=tuple(evidence), facts=tuple(facts)
+    )
+
+
+def _keep_findings(context: CycleContext, brief: MonitoringBrief, found: tuple[Finding, ...]) -> list[str]:
+    desk = context.desk
+    with desk.db.write() as session:
+        evidence_store.keep(session, brief.evidence)
+        run = session.get_one(RunRow, desk.run_id)
+        for finding in found:
+            keep_finding(session, run, finding)
+        record(
+            session, run_id=desk.run_id, cycle_id=brief.cycle_id, kind="agent", call="monitoring.monitor",
+            request=brief, response=list(found),
+        )  # fmt: skip
+    return [finding.id for finding in found]
+
+
+async def detect_findings(state: CycleState, runtime: Runtime[CycleContext]) -> CycleState:
+    """Let the monitoring agent judge the desk's health."""
+    brief = await asyncio.to_thread(_health, runtime.context)
+    found = await monitor(brief, runtime.context.desk.agent_context(brief.cycle_id))
+    return {"finding_ids": await asyncio.to_thread(_keep_findings, runtime.context, brief, found)}
+
+
+def _draft(context: CycleContext) -> list[dict[str, Any]]:
+    desk, work = context.desk, context.work
+    with desk.db.read() as session:
+        view = portfolio_view(session, session.get_one(RunRow, desk.run_id), desk.market)
+    candidates = work.candidates(view)
+    proposals = rank(work.draft(view, candidates))
+    with desk.db.write() as session:
+        evidence_store.keep(session, [item for candidate in candidates for item in candidate.evidence])
+        record(
+            session, run_id=desk.run_id, cycle_id=work.cycle_id, kind="tool", call="strategy.draft",
+            request={"portfolio": view, "candidates": list(candidates)}, response=list(proposals),
+        )  # fmt: skip
+    return [plain(item) for item in proposals]
+
+
+async def draft_proposals(state: CycleState, runtime: Runtime[CycleContext]) -> CycleState:
+    """Let the strategy tools propose, sized and ranked."""
+    return {"proposals": await asyncio.to_thread(_draft, runtime.context)}
+
+
+def _decision_brief(context: CycleContext, state: CycleState) -> DecisionBrief:
+    desk, work = context.desk, context.work
+    proposals = tuple(Proposal.model_validate(item) for item in state["proposals"])
+    as_of = work.tick.as_of
+    recalled: dict[str, tuple[RecalledCase, ...]] = {}
+    with desk.db.read() as session:
+        view = portfolio_view(session, session.get_one(RunRow, desk.run_id), desk.market)
+        findings = session.exec(
+            select(FindingRow).where(FindingRow.run_id == desk.run_id, FindingRow.as_of == as_of).order_by(FindingRow.id)
+        ).all()
+        cited = evidence_store.read(session, [i for p in proposals for i in p.evidence_ids], as_of)
+        entries = [item for item in proposals if item.kind == "order.entry"][:RECALL_FOR]
+        for item in entries if desk.recall else ():
+            found = desk.recall.recall(  # type: ignore[union-attr]
+                situation(item, desk.market.instrument(item.symbol)), run_id=desk.run_id, as_of_index=work.index,
+                strategy=item.strategy,
+            )  # fmt: skip
+            if found:
+                recalled[item.id] = recalled_cases(session, found)
+    extra = [recall_evidence(cases, _symbol(proposals, key), as_of) for key, cases in recalled.items()]
+    return DecisionBrief(
+        run_id=desk.run_id, cycle_id=work.cycle_id, as_of=as_of, candidates=proposals, portfolio=view,
+        evidence=tuple({e.id: e for e in (*cited, *work.evidence, *extra, portfolio_evidence(view, as_of))}.values()),
+        findings=tuple(row.body for row in findings), recalled=recalled,
+    )  # fmt: skip
+
+
+def _symbol(proposals: tuple[Proposal, ...], proposal_id: str) -> str:
+    return next(item.symbol for item in proposals if item.id == proposal_id)
+
+
+def _keep_reviews(context: CycleContext, brief: DecisionBrief, reviews: tuple[Review, ...]) -> None:
+    desk = context.desk
+    with desk.db.write() as session:
+        evidence_store.keep(session, brief.evidence)
+        record(
+            session, run_id=desk.run_id, cycle_id=brief.cycle_id, kind="agent", call="decision.review_candidates",
+            request=brief, response=list(reviews),
+        )  # fmt: skip
+
+
+async def review_proposals(state: CycleState, runtime: Runtime[CycleContext]) -> CycleState:
+    """Let the decision agent review every candidate: keep, veto, scale, escalate or abstain."""
+    brief = await asyncio.to_thread(_decision_brief, runtime.context, state)
+    reviews = await review_candidates(brief, runtime.context.desk.agent_context(brief.cycle_id))
+    await asyncio.to_thread(_keep_reviews, runtime.context, brief, reviews)
+    return {"reviews": [plain(item) for item in reviews]}
+
+
+async def open_cases(state: CycleState, runtime: Runtime[CycleContext]) -> CycleState:
+    """Open one case per proposal; only as many as people can answer are asked."""
+    proposals = tuple(Proposal.model_validate(item) for item in state["proposals"])
+    reviews = tuple(Review.model_validate(item) for item in state["reviews"])
+    desk = runtime.context.desk
+    plan_ = plan(proposals, reviews, [item.id for item in proposals], desk.law.policy.capacity)
+    asked = await asyncio.to_thread(open_all, desk, runtime.context.work, proposals, reviews, plan_)
+    return {"asked": asked}
+
+
+def build_cycle_graph() -> CompiledStateGraph[CycleState, CycleContext, CycleState, CycleState]:
+    """Compile the cycle; it needs no checkpointer, an unfinished cycle is computed again."""
+    graph = StateGraph(CycleState, context_schema=CycleContext)
+    steps = (gather_evidence, detect_findings, draft_proposals, review_proposals, open_cases)
+    for step in steps:
+        graph.add_node(step.__name__, step)
+    for before, after in zip(steps, steps[1:], strict=False):
+        graph.add_edge(before.__name__, after.__name__)
+    graph.add_edge(START, steps[0].__name__)
+    graph.add_edge(steps[-1].__name__, END)
+    return graph.compile()

@@ -1,0 +1,177 @@
+"""The running assembly over one home: market, broker, recall, law, reasoners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from agents.models import chat_model
+from agents.opinion import Context
+from memory.database import Database
+from memory.ledger import Entry, Stage, append
+from memory.recall import Recall
+from memory.recordings import CycleRecorder
+from memory.tables import RunRow
+from pipeline.activation import InForce, in_force
+from pipeline.budget import RunBudget
+from pipeline.store import Store, active_run, now
+from pipeline.venue import open_broker, open_market
+from tools.canonical import content_sha256, stable_id
+from tools.data.types import MarketData
+from tools.errors import ConfigError, DataError, HomeError
+from tools.execution.brokers.simulation import SimulationBroker
+from tools.types import Frozen, Phase, Tick
+
+
+class RunRequest(Frozen):
+    """What a new run is to be. `symbols` None is every complete name, `start` None the default session."""
+
+    symbols: tuple[str, ...] | None = None
+    start: date | None = None
+    seed: int = 0
+    stand_in: str = "none"
+
+
+@dataclass
+class Desk:
+    """Everything the cycle and the cases use. One per engine process."""
+
+    store: Store
+    run_id: str
+    market: MarketData
+    broker: SimulationBroker
+    law: InForce
+    recall: Recall | None
+    seed: int
+    degraded: list[str] = field(default_factory=list)
+
+    @property
+    def db(self) -> Database:
+        return self.store.db
+
+    def run(self) -> RunRow:
+        with self.db.read() as session:
+            return session.get_one(RunRow, self.run_id)
+
+    def tick(self, index: int, phase: Phase) -> Tick:
+        return self.market.tick(self.market.sessions[index], phase)
+
+    def cycle_id(self, index: int) -> str:
+        return stable_id("cyc", self.run_id, self.market.sessions[index])
+
+    @cached_property
+    def budget(self) -> RunBudget:
+        return RunBudget(self.store.db, self.run_id, self.store.settings.model_token_budget)
+
+    def agent_context(self, cycle_id: str) -> Context:
+        return agent_context(self.store, self.run_id, cycle_id, self.budget)
+
+
+def agent_context(store: Store, run_id: str, cycle_id: str, budget: RunBudget) -> Context:
+    """The context of agents: rules, or a model where a key or a base URL is configured."""
+    settings = store.settings
+    recorder = CycleRecorder(store.db, run_id, cycle_id)
+    if settings.reasoner == "rules":
+        return Context(reasoner="rules", recorder=recorder, budget=budget)
+    key = settings.model_api_key.get_secret_value() if settings.model_api_key else ""
+    model = chat_model(settings.model_base_url, key, settings.model_id, settings.model_timeout_s)
+    return Context(
+        reasoner="model", recorder=recorder, budget=budget, model=model, model_id=settings.model_id,
+        timeout_s=settings.model_timeout_s,
+    )  # fmt: skip
+
+
+def start_run(store: Store, request: RunRequest) -> RunRow:
+    """Open a new run with its own id and book, and close the one before it for good."""
+    law = in_force(store)
+    market = open_market(request.symbols)
+    index = _start_index(market, request.start, store.settings.start_session)
+    fingerprint = content_sha256(
+        {
+            "seed": request.seed, "symbols": market.symbols, "start": index, "data": market.dataset_sha256,
+            "limits": law.limits_sha256, "policy": law.policy_sha256, "equity": store.settings.equity_start,
+            "reasoner": store.settings.reasoner, "mode": store.settings.mode,
+        }
+    )  # fmt: skip
+    equity = Decimal(store.settings.equity_start)
+    with store.db.write() as session:
+        earlier = session.exec(select(RunRow).order_by(col(RunRow.ordinal))).all()
+        for row in earlier:
+            row.active = False
+            session.add(row)
+        same = sum(row.fingerprint == fingerprint for row in earlier)
+        run = RunRow(
+            id=stable_id("run", fingerprint, same), ordinal=len(earlier) + 1, mode=store.settings.mode,
+            fingerprint=fingerprint, seed=request.seed, start=market.sessions[index], session_index=index - 1,
+            equity_start=equity, cash=equity, peak_equity=equity, day_start_equity=equity, created_wall=now(),
+            config={
+                "symbols": None if request.symbols is None else list(request.symbols), "names": len(market.symbols),
+                "broker": "simulation", "label": market.label, "data_sha256": market.dataset_sha256,
+                "sessions": len(market.sessions),
+            },
+        )  # fmt: skip
+        session.add(run)
+        session.flush()
+        content = {**run.config, "seed": run.seed, "start": run.start, "equity_start": equity, "mode": run.mode}
+        append(
+            session,
+            Entry(
+                kind="run.started", step="start", run_id=run.id, stage=Stage.RUN, content=content,
+                desk_time=market.tick(market.sessions[index], "open").as_of,
+            ),
+        )  # fmt: skip
+    return run
+
+
+def _start_index(market: MarketData, start: date | None, default: int) -> int:
+    if start is None:
+        return default
+    sessions = market.sessions
+    if start < sessions[default] or start > sessions[-1]:
+        raise DataError(
+            f"{start} is outside {sessions[default]} to {sessions[-1]}: strategies need {default} sessions of history "
+            "before the start",
+            code="start_outside_data",
+        )
+    return next(index for index, day in enumerate(sessions) if day >= start)
+
+
+def open_desk(store: Store) -> Desk:
+    """Assemble the desk over the active run; HomeError(no_run) when there is none."""
+    law = in_force(store)
+    with store.db.read() as session:
+        run = active_run(session)
+    if run is None:
+        raise HomeError("this home has no run yet: start one with `quarterdeck run`", code="no_run")
+    symbols: Sequence[str] | None = run.config["symbols"]
+    market = open_market(symbols)
+    if market.dataset_sha256 != run.config["data_sha256"]:
+        raise DataError(
+            "the installed market data differ from those this run began with: run `make setup`, or --new-run",
+            code="data_changed",
+        )
+    degraded: list[str] = []
+    recall = None
+    try:
+        recall = Recall(store.db, store.home.chroma)
+    except ConfigError as error:
+        degraded.append(error.message)
+    return Desk(
+        store=store, run_id=run.id, market=market, broker=open_broker(store, run), law=law, recall=recall,
+        seed=run.seed, degraded=degraded,
+    )  # fmt: skip
+
+
+def record_stage(session: Session, desk: Desk, stage: str, **values: Any) -> None:
+    """Move the run's clock on, in the caller's transaction."""
+    run = session.get_one(RunRow, desk.run_id)
+    run.stage = stage
+    for name, value in values.items():
+        setattr(run, name, value)
+    session.add(run)

@@ -1,0 +1,234 @@
+"""What a person sees of the desk at a glance: read models for the API and the command line."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+import psutil
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col, func, select
+
+from memory import ledger
+from memory.tables import (
+    ApprovalRow,
+    CaseRow,
+    EquityRow,
+    FindingRow,
+    HeartbeatRow,
+    LedgerRow,
+    RunRow,
+)
+from pipeline.book import equity_of, open_positions
+from pipeline.halt import in_force
+from pipeline.store import Store, active_run, now
+from tools.types import Frozen, Instant
+
+STALE_AFTER = timedelta(seconds=15)
+CURVE_POINTS = 400
+
+
+class HaltView(Frozen):
+    id: str
+    scope: str
+    target: str | None
+    action: str
+    reason: str
+    principal: str
+    engaged: Instant
+
+
+class CurvePoint(Frozen):
+    session: date
+    equity: Decimal
+    drawdown: float
+    index_close: float
+
+
+class LedgerView(Frozen):
+    entries: int
+    head: str
+
+
+class DeskView(Frozen):
+    """The header of the console. Shares and returns are fractions, money is in account currency."""
+
+    mode: str
+    label: str
+    run: str | None
+    session: date | None
+    session_index: int | None
+    sessions_total: int
+    phase: str
+    stage: Literal["starting", "waiting", "playing", "halted", "finished", "safe"]
+    holding: bool
+    as_of: Instant | None
+    equity: Decimal
+    equity_start: Decimal
+    cash: Decimal
+    drawdown: float
+    day_change: float
+    gross: Decimal
+    positions: int
+    waiting: int
+    data_age_hours: float
+    principal: str
+    reasoner: str
+    model: str
+    halts: tuple[HaltView, ...]
+    findings_open: int
+    ledger: LedgerView
+    speed: float | None
+    version: str
+    curve: tuple[CurvePoint, ...]
+
+
+class ComponentView(Frozen):
+    component: str
+    state: Literal["ok", "starting", "busy", "stale", "down", "off"]
+    detail: str
+    at: Instant | None
+    pid: int | None
+
+
+class HealthView(Frozen):
+    status: Literal["ok", "degraded", "down"]
+    components: tuple[ComponentView, ...]
+
+
+def package_version() -> str:
+    try:
+        return version("quarterdeck")
+    except PackageNotFoundError:
+        return "0"
+
+
+def halts_view(store: Store, session: Session) -> tuple[HaltView, ...]:
+    """Halts in force, the file one included."""
+    rows = tuple(
+        HaltView(
+            id=row.id, scope=row.scope, target=row.target, action=row.action, reason=row.reason,
+            principal=row.principal, engaged=row.engaged_wall,
+        )
+        for row in in_force(session)
+    )  # fmt: skip
+    if not store.home.halt_file.exists():
+        return rows
+    touched = datetime.fromtimestamp(store.home.halt_file.stat().st_mtime, tz=now().tzinfo)
+    file_halt = HaltView(
+        id="file", scope="firm", target=None, action="no_new", reason="the HALT file is in the home",
+        principal="file", engaged=touched,
+    )  # fmt: skip
+    return (*rows, file_halt)
+
+
+def desk_view(store: Store) -> DeskView:
+    """One consistent picture of the active run."""
+    settings = store.settings
+    with store.db.read() as session:
+        run = active_run(session)
+        halts = halts_view(store, session)
+        heartbeat = session.get(HeartbeatRow, "engine")
+        seq, head = ledger.head(session)
+        common = {
+            "mode": settings.mode, "halts": halts, "ledger": LedgerView(entries=seq, head=head),
+            "speed": settings.speed, "version": package_version(), "principal": "local operator",
+            "reasoner": settings.reasoner,
+            "model": settings.model_id if settings.reasoner == "model" else "rules (no model configured)",
+        }  # fmt: skip
+        if run is None:
+            return DeskView(
+                **common, label="", run=None, session=None, session_index=None, sessions_total=0, phase="close",
+                stage="starting", holding=True, as_of=None, equity=Decimal(0), equity_start=Decimal(0),
+                cash=Decimal(0), drawdown=0, day_change=0, gross=Decimal(0), positions=0, waiting=0,
+                data_age_hours=0, findings_open=0, curve=(),
+            )  # fmt: skip
+        curve = _curve(session, run.id)
+        held = open_positions(session, run.id)
+        equity = equity_of(session, run)
+        asked = _count(session, run.id)
+        last = curve[-1] if curve else None
+        total = int(run.config.get("sessions", 0))
+        playing = run.stage != "closed" or (heartbeat is not None and heartbeat.state == "busy")
+        finished = total > 0 and run.session_index >= total - 1 and run.stage == "closed"
+        stage: Literal["waiting", "playing", "halted", "finished", "safe"] = "waiting"
+        if halts:
+            stage = "halted"
+        elif store.reduce_only:
+            stage = "safe"
+        elif playing:
+            stage = "playing"
+        elif finished:
+            stage = "finished"
+        day = float(equity / run.day_start_equity - 1) if run.day_start_equity > 0 else 0.0
+        return DeskView(
+            **common, label=str(run.config["label"]), run=run.id, session=last.session if last else None,
+            session_index=run.session_index, sessions_total=total, phase="close" if run.stage == "closed" else "open",
+            stage=stage, holding=settings.speed is None and asked > 0, as_of=_as_of(session, run), equity=equity,
+            equity_start=run.equity_start, cash=run.cash, drawdown=float(1 - equity / run.peak_equity), day_change=day,
+            gross=sum((abs(row.mark * row.quantity) for row in held), Decimal(0)), positions=len(held),
+            waiting=asked, data_age_hours=0.0, findings_open=_open_findings(session, run.id), curve=curve,
+        )  # fmt: skip
+
+
+def _curve(session: Session, run_id: str) -> tuple[CurvePoint, ...]:
+    rows = session.exec(
+        select(EquityRow).where(EquityRow.run_id == run_id).order_by(col(EquityRow.session).desc()).limit(CURVE_POINTS)
+    ).all()
+    return tuple(
+        CurvePoint(session=r.session, equity=r.equity, drawdown=float(r.drawdown), index_close=r.index_close)
+        for r in reversed(rows)
+    )
+
+
+def _count(session: Session, run_id: str) -> int:
+    query = select(func.count()).select_from(ApprovalRow)
+    return session.exec(query.where(ApprovalRow.run_id == run_id, ApprovalRow.status == "pending")).one()
+
+
+def _open_findings(session: Session, run_id: str) -> int:
+    query = select(func.count()).select_from(FindingRow)
+    return session.exec(query.where(FindingRow.run_id == run_id, col(FindingRow.acknowledged_by).is_(None))).one()
+
+
+def _as_of(session: Session, run: RunRow) -> datetime | None:
+    """Desk time of the newest mark."""
+    query = select(LedgerRow.desk_time).where(LedgerRow.run_id == run.id, LedgerRow.kind == "session.closed")
+    return session.exec(query.order_by(col(LedgerRow.seq).desc()).limit(1)).first()
+
+
+def health_view(store: Store) -> HealthView:
+    """Health per component. The store is asked first: when it cannot answer, everything is down."""
+    try:
+        with store.db.read() as session:
+            row = session.get(HeartbeatRow, "engine")
+            session.exec(select(func.count()).select_from(CaseRow)).one()
+    except SQLAlchemyError as error:
+        lost = ComponentView(component="store", state="down", detail=type(error).__name__, at=None, pid=None)
+        return HealthView(status="down", components=(lost,))
+    engine = _engine(row)
+    model = store.settings.model_id if store.settings.reasoner == "model" else "no model configured"
+    components = (
+        ComponentView(component="store", state="ok", detail=store.db.dialect, at=now(), pid=None),
+        engine,
+        ComponentView(
+            component="model", state="ok" if store.settings.reasoner == "model" else "off", detail=model, at=None, pid=None
+        ),
+    )
+    good = engine.state in ("ok", "busy", "starting")
+    return HealthView(status="ok" if good else "degraded", components=components)
+
+
+def _engine(row: HeartbeatRow | None) -> ComponentView:
+    if row is None:
+        return ComponentView(component="engine", state="off", detail="never started", at=None, pid=None)
+    state: Literal["ok", "starting", "busy", "stale", "down", "off"] = "ok"
+    if row.state in ("starting", "busy", "off"):
+        state = row.state  # type: ignore[assignment]
+    if state != "off" and not psutil.pid_exists(row.pid):
+        state = "down"
+    elif state == "ok" and now() - row.at_wall > STALE_AFTER:
+        state = "stale"
+    return ComponentView(component="engine", state=state, detail=row.detail, at=row.at_wall, pid=row.pid)

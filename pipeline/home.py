@@ -1,0 +1,123 @@
+"""The home: the folder that holds one mode's state, and the lock that one desk takes on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from memory.database import Database
+from memory.migrations import newest, upgrade
+from memory.tables import HomeRow
+from pipeline.settings import Settings
+from tools.errors import HomeError
+from tools.types import Frozen
+
+
+class DeskFile(Frozen):
+    """What a running desk writes so that commands find it."""
+
+    url: str
+    pid: int
+
+
+class Home:
+    """Paths and the lock of one home folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config"
+        self.checkpoints = path / "checkpoints.sqlite"
+        self.broker = path / "broker.sqlite"
+        self.chroma = path / "chroma"
+        self.heads = path / "heads"
+        self.ledger_key = path / "keys" / "ledger.pem"
+        self.grant_key = path / "keys" / "grants.pem"
+        self.halt_file = path / "HALT"
+        self.desk_file = path / "desk.json"
+        self.logs = path / "logs"
+
+    @property
+    def database_url(self) -> str:
+        return f"sqlite:///{self.path / 'quarterdeck.sqlite'}"
+
+    def token(self) -> str:
+        """The local token, made at first use and readable by the owner only."""
+        file = self.path / "token"
+        try:
+            descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:
+            return file.read_text().strip()
+        with os.fdopen(descriptor, "w") as out:
+            out.write(secrets.token_urlsafe(32))
+        return file.read_text().strip()
+
+    def desk(self) -> DeskFile | None:
+        """The desk that holds this home; None when there is none or it died without a word."""
+        try:
+            found = DeskFile.model_validate(json.loads(self.desk_file.read_text()))
+        except (FileNotFoundError, ValueError):
+            return None
+        return found if psutil.pid_exists(found.pid) else None
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the home alone; HomeError(home_locked) when somebody else does."""
+        lock = FileLock(str(self.path / "lock"), timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise HomeError(
+                f"{self.path} is in use by another desk: stop it, or choose another --home", code="home_locked"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def open_home(settings: Settings, *, create: bool = True) -> tuple[Home, Database]:
+    """Open a home and bring its schema up to date; refuses a damaged one and one of another mode."""
+    home = Home(settings.home)
+    if not create and not home.path.exists():
+        raise HomeError(f"{home.path} does not exist: start a desk with `quarterdeck run` first", code="no_home")
+    try:
+        for folder in (home.path, home.config, home.heads, home.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeError(f"{home.path} cannot be used as a home: {error.strerror}", code="home_unreadable") from None
+    database = Database(settings.database_url or home.database_url)
+    try:
+        database.check()
+        upgrade(database)
+    except sqlite3.DatabaseError as error:
+        raise HomeError(
+            f"{home.path / 'quarterdeck.sqlite'} is damaged ({error}): restore a backup or choose another --home",
+            code="home_corrupted",
+        ) from None
+    _stamp(database, settings)
+    return home, database
+
+
+def _stamp(database: Database, settings: Settings) -> None:
+    with database.read() as session:
+        row = session.get(HomeRow, 1)
+    if row is None:
+        with database.write() as session:
+            row = session.get(HomeRow, 1) or HomeRow(
+                mode=settings.mode, schema_version=newest(), created_wall=datetime.now(UTC)
+            )
+            session.add(row)
+    if row.mode != settings.mode:
+        raise HomeError(
+            f"{settings.home} is a {row.mode} home and cannot be opened in {settings.mode} mode: choose another --home",
+            code="home_mode",
+        )

@@ -1,0 +1,235 @@
+"""One daily session, from the open tick to the opened cases of its close: the same path for every mode.
+
+The run's row says how far a session has come (`stage`). Each stage is done in transactions that a restart may
+repeat: what was committed is found and left alone, what was not is computed again to the same ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.types import Command
+from sqlmodel import col, select
+
+from memory.ledger import Entry, Stage, append
+from memory.tables import ApprovalRow, CaseRow, RunRow
+from pipeline import approvals
+from pipeline.book import book_action, equity_of, mark
+from pipeline.case_graph import CaseContext, build_case_graph
+from pipeline.cycle_graph import CycleContext, build_cycle_graph
+from pipeline.desk import Desk, record_stage
+from pipeline.execution import book_fills, dispatch, protect
+from pipeline.faults import reach
+from pipeline.settle import learn_from, remember_settled, settle_outcomes
+from pipeline.store import active_run
+from pipeline.submission import OpenMarket
+from pipeline.work import CycleWork
+from tools.errors import DataError
+from tools.types import CaseState, Frozen
+
+CLOSED_STATES = [s.value for s in CaseState if s not in (CaseState.DRAFTED, CaseState.AWAITING, CaseState.APPROVED)]
+
+
+class SessionReport(Frozen):
+    """What one session brought."""
+
+    index: int
+    session: str
+    equity: Decimal
+    asked: int
+    fills: int
+
+
+class SessionPlayer:
+    """Plays sessions of one run. Not re-entrant: the engine owns one."""
+
+    def __init__(self, desk: Desk, checkpointer: BaseCheckpointSaver[str]) -> None:
+        self.desk = desk
+        self.checkpointer = checkpointer
+        self.cycle_graph = build_cycle_graph()
+        self.case_graph = build_case_graph(checkpointer)
+
+    def finished(self) -> bool:
+        run = self.desk.run()
+        return run.stage == "closed" and run.session_index >= len(self.desk.market.sessions) - 1
+
+    async def play(self) -> SessionReport:
+        """Play the next session, or finish the one that was interrupted."""
+        desk = self.desk
+        run = await asyncio.to_thread(desk.run)
+        if self.finished():
+            raise DataError("the market has no further session: start a new run", code="no_more_sessions")
+        fills = 0
+        if run.stage == "closed":
+            await asyncio.to_thread(self._begin)
+        run = await asyncio.to_thread(desk.run)
+        index = run.session_index
+        if run.stage == "opening":
+            await asyncio.to_thread(self._apply_actions, index)
+        if desk.run().stage == "acted":
+            fills += await self._trade_open(index)
+        work = CycleWork(desk, index)
+        if desk.run().stage == "traded":
+            fills += await asyncio.to_thread(self._close, work)
+        if desk.run().stage == "marked":
+            await asyncio.to_thread(settle_outcomes, desk, work)
+            await learn_from(desk, work)
+            await asyncio.to_thread(remember_settled, desk, work)
+            await asyncio.to_thread(self._stage, "settled")
+        asked = await self._cycle(work)
+        await asyncio.to_thread(desk.store.publish_head)
+        with desk.db.read() as session:
+            done = session.get_one(RunRow, desk.run_id)
+            equity = equity_of(session, done)
+        return SessionReport(
+            index=index, session=work.tick.session.isoformat(), equity=equity, asked=len(asked), fills=fills
+        )
+
+    def _stage(self, stage: str) -> None:
+        with self.desk.db.write() as session:
+            record_stage(session, self.desk, stage)
+            reach("before_stage_commit")
+
+    def _begin(self) -> None:
+        """Enter the next session: its index moves and what has run out of sessions expires, at once."""
+        desk = self.desk
+        with desk.db.write() as session:
+            run = session.get_one(RunRow, desk.run_id)
+            run.session_index += 1
+            run.stage = "opening"
+            run.day_start_equity = equity_of(session, run)
+            session.add(run)
+            session.flush()
+            tick = desk.tick(run.session_index, "open")
+            approvals.expire_due(session, run, tick.as_of)
+
+    def _apply_actions(self, index: int) -> None:
+        desk = self.desk
+        tick = desk.tick(index, "open")
+        actions = desk.market.corporate_actions(tick.session, tick.as_of)
+        for action in actions:
+            desk.broker.apply_action(action)
+        with desk.db.write() as session:
+            run = session.get_one(RunRow, desk.run_id)
+            for action in actions:
+                held = book_action(session, run, action)
+                if held is not None:
+                    append(
+                        session,
+                        Entry(
+                            kind="position.adjusted", step=f"action:{action.symbol}:{action.ex_date}", run_id=run.id,
+                            desk_time=tick.as_of, stage=Stage.ACTION,
+                            content={"action": action, "quantity": held.quantity, "cash": run.cash},
+                        ),
+                    )  # fmt: skip
+            record_stage(session, desk, "acted")
+
+    async def _trade_open(self, index: int) -> int:
+        """Submit what was approved, let the venue open, book, protect."""
+        desk = self.desk
+        tick = desk.tick(index, "open")
+        opens = desk.market.opens(tick)
+        before = CycleWork(desk, index - 1)
+        adv = {s: Decimal(str(round(f.adv_20, 2))) for s, f in before.features.items()}
+        await self.release_approved(before, OpenMarket(tick=tick, opens=dict(opens), adv=adv))
+        return await asyncio.to_thread(self._match_open, index, opens, before)
+
+    def _match_open(self, index: int, opens: Mapping[str, Decimal], before: CycleWork) -> int:
+        desk = self.desk
+        tick = desk.tick(index, "open")
+        dispatch(desk.store, desk.broker, desk.run_id, tick)
+        volumes = {s: f.adv_20 / f.close for s, f in before.features.items()}
+        desk.broker.match_open(tick, dict(opens), volumes)
+        reach("after_match")
+        booked = book_fills(desk.store, desk.broker, desk.market, desk.run_id, tick)
+        protect(desk.store, desk.broker, desk.run_id, tick)
+        self._stage("traded")
+        return booked
+
+    async def release_approved(self, work: CycleWork, now_open: OpenMarket) -> None:
+        """Resume every approved case in order of rank. A thread whose checkpoint is gone is run again first."""
+        desk = self.desk
+        with desk.db.read() as session:
+            ready = session.exec(
+                select(CaseRow.id)
+                .where(CaseRow.run_id == desk.run_id, CaseRow.state == CaseState.APPROVED.value)
+                .order_by(col(CaseRow.opened_index), col(CaseRow.rank), col(CaseRow.id))
+            ).all()
+        context = CaseContext(desk=desk, work=work, now_open=now_open)
+        for case_id in ready:
+            await self.resume(case_id, context)
+
+    async def resume(self, case_id: str, context: CaseContext) -> None:
+        config = {"configurable": {"thread_id": case_id}}
+        state = await self.case_graph.aget_state(config)
+        if not state.interrupts:
+            await self.case_graph.ainvoke({"case_id": case_id}, config, context=context, durability="sync")
+        await self.case_graph.ainvoke(
+            Command(resume={"wake": case_id}), config, context=context, durability="sync"
+        )
+
+    def _close(self, work: CycleWork) -> int:
+        desk = self.desk
+        bars = desk.market.bars(work.tick.session, work.tick.as_of)
+        desk.broker.match_close(work.tick, dict(bars))
+        reach("after_match")
+        booked = book_fills(desk.store, desk.broker, desk.market, desk.run_id, work.tick)
+        protect(desk.store, desk.broker, desk.run_id, work.tick)
+        with desk.db.write() as session:
+            run = session.get_one(RunRow, desk.run_id)
+            closes = {symbol: bar.close for symbol, bar in bars.items()}
+            mark(session, run, work.tick, closes, desk.market.index_close(work.tick.session, work.tick.as_of))
+            record_stage(session, desk, "marked")
+        return booked
+
+    async def _cycle(self, work: CycleWork) -> list[str]:
+        desk = self.desk
+        state = await self.cycle_graph.ainvoke(
+            {"run_id": desk.run_id, "cycle_id": work.cycle_id, "session_index": work.index},
+            context=CycleContext(desk, work),
+        )
+        await self.open_threads(work, state["asked"])
+        await self._prune()
+        await asyncio.to_thread(self._finish)
+        return list(state["asked"])
+
+    async def open_threads(self, work: CycleWork, case_ids: list[str]) -> None:
+        """Start the thread of every drafted case; explanations of one cycle are written side by side."""
+        context = CaseContext(desk=self.desk, work=work)
+        await asyncio.gather(
+            *(
+                self.case_graph.ainvoke(
+                    {"case_id": case_id}, {"configurable": {"thread_id": case_id}}, context=context, durability="sync"
+                )
+                for case_id in case_ids
+            )
+        )
+
+    def _finish(self) -> None:
+        with self.desk.db.write() as session:
+            run = active_run(session)
+            if run is not None:
+                record_stage(session, self.desk, "closed", sessions_played=run.sessions_played + 1)
+            reach("before_stage_commit")
+
+    async def _prune(self) -> None:
+        """Delete the checkpoints of cases that ended; SQL keeps all that matters."""
+        with self.desk.db.read() as session:
+            ended = session.exec(
+                select(ApprovalRow.case_id)
+                .join(CaseRow, col(CaseRow.id) == col(ApprovalRow.case_id))
+                .where(
+                    ApprovalRow.run_id == self.desk.run_id, ~col(ApprovalRow.resumed),
+                    col(CaseRow.state).in_(CLOSED_STATES),
+                )
+            ).all()  # fmt: skip
+        for case_id in ended:
+            await self.checkpointer.adelete_thread(case_id)
+        if ended:
+            with self.desk.db.write() as session:
+                for row in session.exec(select(ApprovalRow).where(col(ApprovalRow.case_id).in_(ended))).all():
+                    row.resumed = True
+                    session.add(row)

@@ -1,0 +1,84 @@
+"""What every service function takes: the database, the home and the settings, with what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlmodel import Session, col, select
+
+from memory import ledger
+from memory.database import Database
+from memory.heads import HEADS_FILE, load_key, publish
+from memory.tables import RunRow
+from pipeline.home import Home, open_home
+from pipeline.settings import Settings
+from tools.errors import HomeError
+
+
+class Principal(NamedTuple):
+    """Who acts. People come from a login, a stand-in declares itself, policy and controls name themselves."""
+
+    name: str
+    kind: Literal["person", "stand_in", "policy", "control"]
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Store:
+    """One home, opened."""
+
+    db: Database
+    home: Home
+    settings: Settings
+    reduce_only: list[str] = field(default_factory=list)
+    """Why this desk may only watch, cancel and reduce; empty when nothing is wrong."""
+
+    @cached_property
+    def grant_key(self) -> Ed25519PrivateKey:
+        return load_key(self.home.grant_key)
+
+    @property
+    def heads_directories(self) -> tuple[Path, ...]:
+        extra = (self.settings.heads_dir,) if self.settings.heads_dir else ()
+        return (self.home.heads, *extra)
+
+    @property
+    def heads_files(self) -> tuple[Path, ...]:
+        return tuple(directory / HEADS_FILE for directory in self.heads_directories)
+
+    def publish_head(self) -> None:
+        """Sign where the ledger stands and put it in every configured place."""
+        with self.db.read() as session:
+            seq, digest = ledger.head(session)
+        publish(load_key(self.home.ledger_key), seq, digest, self.heads_directories)
+
+    def verify_ledger(self) -> ledger.Verification:
+        return ledger.verify(self.db, self.heads_files)
+
+
+def open_store(settings: Settings, *, create: bool = True) -> Store:
+    """Open the home of the settings; HomeError says what is wrong with it."""
+    home, database = open_home(settings, create=create)
+    return Store(database, home, settings)
+
+
+def active_run(session: Session) -> RunRow | None:
+    """The run whose book is open."""
+    return session.exec(select(RunRow).where(RunRow.active).order_by(col(RunRow.ordinal).desc()).limit(1)).first()
+
+
+def require_run(session: Session) -> RunRow:
+    run = active_run(session)
+    if run is None:
+        raise HomeError("this home has no run yet: start one with `quarterdeck run` or `quarterdeck serve`", code="no_run")
+    return run
+
+
+def now() -> datetime:
+    """Wall clock, aware UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,179 @@
+"""Submission: the table is read again, everything bound is checked again, the grant is consumed, the order and
+its outbox row are written. One transaction; it happens or it does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlmodel import Session, select
+
+from memory.ledger import Stage
+from memory.tables import ApprovalRow, CaseRow, DecisionRow, ExplanationRow, GrantRow, OrderRow, OutboxRow, RunRow
+from pipeline import grants, halt
+from pipeline.activation import InForce
+from pipeline.approvals import require_stand_in_allowed
+from pipeline.book import live_orders, market_view, open_positions, portfolio_view
+from pipeline.cases import advance
+from pipeline.faults import reach
+from pipeline.findings import raise_finding
+from pipeline.store import Store, now
+from pipeline.voiding import void_case
+from tools.canonical import stable_id
+from tools.data.types import MarketData
+from tools.errors import ApprovalError
+from tools.execution.types import Leg, OrderRequest
+from tools.risk.controls import check_order, verdict
+from tools.types import CaseState, Tick
+
+_RANK = {"pass": 0, "warn": 1, "block": 2}
+
+
+@dataclass(frozen=True)
+class OpenMarket:
+    """What submission may know: the tick and the session's opening prices."""
+
+    tick: Tick
+    opens: dict[str, Decimal]
+    adv: dict[str, Decimal]
+
+
+def order_id(run_id: str, case_id: str, leg: Leg, attempt: int) -> str:
+    """Deterministic client order id: the same intent always has the same name."""
+    return stable_id(f"qd-{leg}", run_id, case_id, leg, attempt)
+
+
+def submit_case(store: Store, market: MarketData, law: InForce, case_id: str, now_open: OpenMarket) -> CaseState:
+    """Turn an approved case into exactly one order, or void it with the reason. Returns the case's state."""
+    with store.db.write() as session:
+        case = session.get_one(CaseRow, case_id)
+        if case.state != CaseState.APPROVED.value:
+            return CaseState(case.state)
+        run = session.get_one(RunRow, case.run_id)
+        approval = session.exec(select(ApprovalRow).where(ApprovalRow.case_id == case_id)).one()
+        grant = session.exec(select(GrantRow).where(GrantRow.case_id == case_id)).one()
+        wrong = _tampered(store, session, case, approval, grant)
+        if wrong:
+            raise_finding(
+                session, run, code="tampered", severity="critical", component="approvals", symbol=case.symbol,
+                message=f"case {case.id}: {wrong}; nothing was sent",
+                recommendation="Halt, verify the ledger and compare the database with a backup.", as_of=now_open.tick.as_of,
+            )  # fmt: skip
+        why = wrong or _no_longer_good(store, session, market, law, run, case, approval, now_open)
+        if why:
+            void_case(
+                session, case, why=why, desk_time=now_open.tick.as_of, stage=Stage.SUBMIT,
+                detail={"open": now_open.opens.get(case.symbol)},
+            )  # fmt: skip
+        else:
+            _write_order(session, run, case, grant, now_open)
+        reach("before_submit_commit")
+        state = CaseState(case.state)
+    reach("after_submit_commit")
+    return state
+
+
+def _tampered(store: Store, session: Session, case: CaseRow, approval: ApprovalRow, grant: GrantRow) -> str | None:
+    """Hold every bound field against every other; a sentence about the first that does not fit."""
+    explanation = session.get(ExplanationRow, case.id)
+    body = grant.body
+    digest = case.body.digest
+    facts = {
+        "the proposal's digest": digest == case.digest == approval.digest == grant.digest,
+        "the grant's signature": grants.is_genuine(store.grant_key, grant),
+        "the explanation": explanation is not None
+        and explanation.sha256 == approval.explanation_hash == body.get("explanation"),
+        "the price band": body.get("band_low") == str(approval.band_low) and body.get("band_high") == str(approval.band_high),
+        "the policy": body.get("policy") == approval.policy_sha256 and body.get("limits") == approval.limits_sha256,
+        "the approval": approval.status == "approved" and body.get("expires_index") == approval.expires_index,
+        "the people": _people(session, approval) == set(body.get("principals", ())),
+        "the case's columns": (case.symbol, case.side) == (case.body.symbol, case.body.side),
+    }
+    return next((f"{name} is not what was approved" for name, sound in facts.items() if not sound), None)
+
+
+def _people(session: Session, approval: ApprovalRow) -> set[str]:
+    rows = session.exec(select(DecisionRow).where(DecisionRow.approval_id == approval.id)).all()
+    return {row.principal for row in rows if row.decision == "approve" and row.digest == approval.digest}
+
+
+def _no_longer_good(
+    store: Store,
+    session: Session,
+    market: MarketData,
+    law: InForce,
+    run: RunRow,
+    case: CaseRow,
+    approval: ApprovalRow,
+    now_open: OpenMarket,
+) -> str | None:
+    """The reason why an approved case may not be sent any more; None when it may (P4, P9)."""
+    reduces = case.risk_effect == "reduces"
+    if any(name.startswith("stand-in:") for name in _people(session, approval)):
+        try:
+            require_stand_in_allowed(run)
+        except ApprovalError as error:
+            return error.message
+    if run.session_index > approval.expires_index:
+        return "the approval is older than its time to live"
+    if not reduces and (halt.blocks_increase(store, session, case) or store.reduce_only):
+        return "a halt is in force" if not store.reduce_only else "the desk is in safe mode"
+    price = now_open.opens.get(case.symbol)
+    if not reduces and price is None:
+        return "there is no opening price"
+    held = {row.symbol: row.quantity for row in open_positions(session, run.id)}.get(case.symbol, 0)
+    if held != approval.exposure:
+        return f"exposure in {case.symbol} changed from {approval.exposure} to {held}"
+    if reduces:
+        return None
+    if price is not None and not case.body.band.holds(price):
+        return f"the open at {price} left the band {case.body.band.low} to {case.body.band.high}"
+    view = portfolio_view(session, run, market)
+    others = view.model_copy(update={"pending": tuple(p for p in view.pending if p.symbol != case.symbol)})
+    seen = market_view(
+        session, run, market, now_open.tick, case.symbol, price=price, atr=case.body.atr,
+        adv=now_open.adv.get(case.symbol), known_at=now_open.tick.as_of,
+    )  # fmt: skip
+    checks = check_order(case.body, others, seen, law.limits)
+    if verdict(checks) == "block":
+        blocking = next(check for check in checks if check.verdict == "block")
+        return f"{blocking.control} blocks now: {blocking.message}"
+    asked: dict[str, Any] = approval.worst_checks
+    worse = [c.control for c in checks if _RANK[c.verdict] > _RANK[asked.get(c.control, "pass")]]
+    return f"{worse[0]} turned worse since it was asked" if worse else None
+
+
+def _write_order(session: Session, run: RunRow, case: CaseRow, grant: GrantRow, now_open: OpenMarket) -> None:
+    leg: Leg = "exit" if case.kind == "order.exit" else "entry"
+    grants.consume(session, grant, case.body.quantity)
+    if leg == "exit":
+        for stop in live_orders(session, run.id):
+            if stop.symbol == case.symbol and stop.leg == "stop":
+                session.add(OutboxRow(run_id=run.id, client_order_id=stop.client_order_id, action="cancel", created_wall=now()))
+                session.flush()
+    request = OrderRequest(
+        client_order_id=order_id(run.id, case.id, leg, 1), symbol=case.symbol, side=case.body.side,
+        quantity=case.body.quantity, order_type="market", time_in_force="opg", reduce_only=leg == "exit",
+    )  # fmt: skip
+    add_order(session, run, request, case_id=case.id, grant_id=grant.id, leg=leg, attempt=1, at=now_open.tick)
+    advance(
+        session, case, CaseState.SUBMITTED, desk_time=now_open.tick.as_of, stage=Stage.SUBMIT,
+        content={"client_order_id": request.client_order_id, "order": request}, envelope={"grant": grant.id},
+    )  # fmt: skip
+
+
+def add_order(
+    session: Session, run: RunRow, request: OrderRequest, *, case_id: str, grant_id: str, leg: Leg, attempt: int, at: Tick
+) -> OrderRow:
+    """Write an order and what must be said about it, in the caller's transaction."""
+    row = OrderRow(
+        client_order_id=request.client_order_id, run_id=run.id, case_id=case_id, grant_id=grant_id, leg=leg,
+        attempt=attempt, symbol=request.symbol, side=request.side, quantity=request.quantity, state="pending_new",
+        stop_price=request.stop_price, created=at.as_of, body=request, updated_wall=now(),
+    )  # fmt: skip
+    session.add(row)
+    session.add(OutboxRow(run_id=run.id, client_order_id=request.client_order_id, action="submit", created_wall=now()))
+    session.flush()
+    return row

@@ -1,0 +1,24 @@
+"""Wiring of the outside: which market feed and which broker a run uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from memory.tables import RunRow
+from pipeline.store import Store
+from tools.data.collectors.embedded import EmbeddedMarket
+from tools.data.types import MarketData
+from tools.errors import ConfigError
+from tools.execution.brokers.simulation import SimulationBroker
+
+
+def open_market(symbols: Sequence[str] | None) -> MarketData:
+    """The embedded market over the chosen names; None is every complete name."""
+    return EmbeddedMarket(symbols)
+
+
+def open_broker(store: Store, run: RunRow) -> SimulationBroker:
+    """The venue of a run. ConfigError for a broker that this version does not know."""
+    if run.config.get("broker") != "simulation":
+        raise ConfigError(f"broker {run.config.get('broker')!r} is not known: use simulation", code="unknown_broker")
+    return SimulationBroker(store.home.broker, seed=run.seed, starting_cash=run.equity_start, account=run.id)

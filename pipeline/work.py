@@ -1,0 +1,90 @@
+"""What one cycle computes from the market: pure functions of (market, as_of, book), so a restart repeats them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+from pipeline.desk import Desk
+from tools.data import asof, quality
+from tools.data.evidence import observation_evidence
+from tools.data.types import Headline, Panel, QualityIssue
+from tools.risk.types import PortfolioView
+from tools.semantic.signals import headline_readings, headline_signals
+from tools.strategy import drafting
+from tools.strategy.features import compute
+from tools.strategy.generators import exits, reversion, trend
+from tools.strategy.types import Candidate, Features
+from tools.types import Evidence, Proposal, Signal, Tick
+
+LOOKBACK = 130
+HEADLINE_DAYS = 7
+
+
+@dataclass
+class CycleWork:
+    """One close tick of one run."""
+
+    desk: Desk
+    index: int
+
+    @cached_property
+    def tick(self) -> Tick:
+        return self.desk.tick(self.index, "close")
+
+    @property
+    def cycle_id(self) -> str:
+        return self.desk.cycle_id(self.index)
+
+    @cached_property
+    def panel(self) -> Panel:
+        return self.desk.market.panel(self.tick.as_of, LOOKBACK)
+
+    @cached_property
+    def features(self) -> dict[str, Features]:
+        return compute(self.panel)
+
+    @cached_property
+    def headlines(self) -> tuple[Headline, ...]:
+        since = self.tick.as_of - timedelta(days=HEADLINE_DAYS)
+        return self.desk.market.headlines(since, self.tick.as_of)
+
+    @cached_property
+    def text_signals(self) -> tuple[Signal, ...]:
+        """Capped, tainted signals from the headlines of names in the universe."""
+        return headline_signals(self.headlines, self.tick.as_of, symbols=frozenset(self.desk.market.symbols))
+
+    @cached_property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """What every agent of this cycle may see: index, rates, macro, headlines; all of it known by now."""
+        seen = [observation_evidence(item) for item in self.desk.market.observations(self.tick.as_of)]
+        seen += headline_readings(self.headlines, self.tick.as_of)
+        return asof.read({item.id: item for item in seen}.values(), self.tick.as_of)
+
+    @cached_property
+    def issues(self) -> tuple[QualityIssue, ...]:
+        return quality.inspect(self.desk.market, self.tick)
+
+    def candidates(self, portfolio: PortfolioView) -> tuple[Candidate, ...]:
+        """Wishes of all generators: exits first, then entries."""
+        as_of = self.tick.as_of
+        return (
+            *exits.candidates(self.panel, self.features, portfolio.positions, self.index, as_of),
+            *trend.candidates(self.panel, self.features, as_of),
+            *reversion.candidates(self.panel, self.features, as_of),
+        )
+
+    def draft(self, portfolio: PortfolioView, candidates: tuple[Candidate, ...]) -> tuple[Proposal, ...]:
+        """Sized proposals; an entry in a name that is in the headlines carries that tainted evidence."""
+        drafted = drafting.draft(
+            candidates, portfolio=portfolio, limits=self.desk.law.limits, run_id=self.desk.run_id,
+            cycle_id=self.cycle_id, as_of=self.tick.as_of,
+        )  # fmt: skip
+        return tuple(self._with_text(item) for item in drafted)
+
+    def _with_text(self, proposal: Proposal) -> Proposal:
+        about = [item.id for item in self.evidence if item.taint and item.symbol == proposal.symbol]
+        if not about or proposal.risk_effect == "reduces":
+            return proposal
+        return proposal.model_copy(update={"evidence_ids": (*proposal.evidence_ids, *about), "taint": True})

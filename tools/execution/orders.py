@@ -1,0 +1,102 @@
+"""The order life cycle as one explicit table. What is not in it cannot happen."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from tools.errors import ExecutionError
+from tools.execution.types import TERMINAL, OrderState
+
+
+class OrderEvent(StrEnum):
+    """What can be learned of an order. `denied` is our own refusal before sending; `lost` means nobody knows."""
+
+    ACCEPTED = "accepted"
+    PARTIAL_FILL = "partial_fill"
+    FILL = "fill"
+    CANCEL_REQUESTED = "cancel_requested"
+    CANCEL_REFUSED = "cancel_refused"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    LOST = "lost"
+
+
+_S, _E = OrderState, OrderEvent
+
+TRANSITIONS: dict[tuple[OrderState, OrderEvent], OrderState] = {
+    (_S.PENDING_NEW, _E.ACCEPTED): _S.NEW,
+    (_S.PENDING_NEW, _E.PARTIAL_FILL): _S.PARTIALLY_FILLED,
+    (_S.PENDING_NEW, _E.FILL): _S.FILLED,
+    (_S.PENDING_NEW, _E.CANCEL_REQUESTED): _S.PENDING_CANCEL,
+    (_S.PENDING_NEW, _E.CANCELLED): _S.CANCELLED,
+    (_S.PENDING_NEW, _E.REJECTED): _S.REJECTED,
+    (_S.PENDING_NEW, _E.DENIED): _S.DENIED,
+    (_S.PENDING_NEW, _E.EXPIRED): _S.EXPIRED,
+    (_S.PENDING_NEW, _E.LOST): _S.UNKNOWN,
+    (_S.NEW, _E.PARTIAL_FILL): _S.PARTIALLY_FILLED,
+    (_S.NEW, _E.FILL): _S.FILLED,
+    (_S.NEW, _E.CANCEL_REQUESTED): _S.PENDING_CANCEL,
+    (_S.NEW, _E.CANCELLED): _S.CANCELLED,
+    (_S.NEW, _E.REJECTED): _S.REJECTED,
+    (_S.NEW, _E.EXPIRED): _S.EXPIRED,
+    (_S.NEW, _E.LOST): _S.UNKNOWN,
+    (_S.PARTIALLY_FILLED, _E.PARTIAL_FILL): _S.PARTIALLY_FILLED,
+    (_S.PARTIALLY_FILLED, _E.FILL): _S.FILLED,
+    (_S.PARTIALLY_FILLED, _E.CANCEL_REQUESTED): _S.PENDING_CANCEL,
+    (_S.PARTIALLY_FILLED, _E.CANCELLED): _S.CANCELLED,
+    (_S.PARTIALLY_FILLED, _E.EXPIRED): _S.EXPIRED,
+    (_S.PARTIALLY_FILLED, _E.LOST): _S.UNKNOWN,
+    (_S.PENDING_CANCEL, _E.PARTIAL_FILL): _S.PENDING_CANCEL,
+    (_S.PENDING_CANCEL, _E.FILL): _S.FILLED,
+    (_S.PENDING_CANCEL, _E.CANCEL_REFUSED): _S.UNKNOWN,
+    (_S.PENDING_CANCEL, _E.CANCELLED): _S.CANCELLED,
+    (_S.PENDING_CANCEL, _E.REJECTED): _S.REJECTED,
+    (_S.PENDING_CANCEL, _E.EXPIRED): _S.EXPIRED,
+    (_S.PENDING_CANCEL, _E.LOST): _S.UNKNOWN,
+    (_S.UNKNOWN, _E.ACCEPTED): _S.NEW,
+    (_S.UNKNOWN, _E.PARTIAL_FILL): _S.PARTIALLY_FILLED,
+    (_S.UNKNOWN, _E.FILL): _S.FILLED,
+    (_S.UNKNOWN, _E.CANCELLED): _S.CANCELLED,
+    (_S.UNKNOWN, _E.REJECTED): _S.REJECTED,
+    (_S.UNKNOWN, _E.EXPIRED): _S.EXPIRED,
+    (_S.UNKNOWN, _E.LOST): _S.UNKNOWN,
+}
+"""A refused cancel leaves the order unknown: only the broker can say whether it is new or partly filled."""
+
+_REPORTED: dict[OrderState, OrderEvent] = {
+    _S.NEW: _E.ACCEPTED,
+    _S.PARTIALLY_FILLED: _E.PARTIAL_FILL,
+    _S.FILLED: _E.FILL,
+    _S.CANCELLED: _E.CANCELLED,
+    _S.REJECTED: _E.REJECTED,
+    _S.EXPIRED: _E.EXPIRED,
+    _S.PENDING_CANCEL: _E.CANCEL_REQUESTED,
+    _S.UNKNOWN: _E.LOST,
+}
+
+
+def transition(state: OrderState, event: OrderEvent) -> OrderState:
+    """Return the next state; ExecutionError `illegal_transition` for what the table does not hold."""
+    following = TRANSITIONS.get((state, event))
+    if following is None:
+        ended = " (the order has ended)" if state in TERMINAL else ""
+        raise ExecutionError(
+            f"an order in state {state.value}{ended} cannot take the event {event.value}; reconcile with the broker",
+            code="illegal_transition",
+        )
+    return following
+
+
+def observe(state: OrderState, reported: OrderState) -> OrderState:
+    """Move `state` to what a broker reports. Hearing the same again changes nothing.
+
+    Raises ExecutionError `illegal_transition` for a report that the present state excludes.
+    """
+    if state == reported:
+        return state
+    event = _REPORTED.get(reported)
+    if event is None:
+        raise ExecutionError(f"a broker cannot report the state {reported.value}", code="illegal_transition")
+    return transition(state, event)

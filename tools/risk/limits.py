@@ -1,0 +1,96 @@
+"""Read a limits file. A name nobody knows or a value nobody could mean stops here, with the field and value."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from tools.errors import ConfigError
+from tools.risk.types import Limits
+
+SHARE_DECIMALS = 6
+_ORDERED = (
+    ("min_order_notional", "max_order_notional"),
+    ("risk_per_trade", "max_total_open_risk"),
+    ("max_trade_share", "max_position_share"),
+    ("max_position_share", "max_sector_share"),
+    ("max_sector_share", "max_gross_share"),
+)
+_SHARES = (
+    "max_trade_share", "max_position_share", "max_sector_share", "max_gross_share", "max_adv_share",
+    "max_total_open_risk", "max_daily_loss", "max_drawdown", "risk_per_trade",
+)  # fmt: skip
+
+
+class _OnceLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice, where YAML would quietly keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise ConfigError(
+                    f"limits file: {key} is given twice (line {key_node.start_mark.line + 1}); keep one",
+                    code="limits_duplicate",
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def default_limits_text() -> str:
+    """The limits file that ships with the desk, meant for an equity near 1,000,000."""
+    return Path(__file__).with_name("limits.yaml").read_text(encoding="utf-8")
+
+
+def load_limits(text: str) -> Limits:
+    """Parse YAML into limits.
+
+    Raises ConfigError: `limits_unreadable` (not YAML, not a mapping), `limits_duplicate`, `limits_invalid`
+    (unknown, missing or impossible field) or `limits_inconsistent` (fields that contradict each other).
+    """
+    try:
+        raw = yaml.load(text, Loader=_OnceLoader)  # noqa: S506  (a SafeLoader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"limits file is not YAML: {error}", code="limits_unreadable") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(
+            f"limits file holds {type(raw).__name__}, not fields; start from the shipped limits.yaml",
+            code="limits_unreadable",
+        )
+    try:
+        limits = Limits.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError("limits file: " + "; ".join(_problems(error)), code="limits_invalid") from error
+    _refuse_contradictions(limits)
+    return limits
+
+
+def _problems(error: ValidationError) -> list[str]:
+    return [
+        f"{'.'.join(str(part) for part in item['loc'])} = {item['input']!r}: {item['msg']}"
+        if item["type"] != "missing"
+        else f"{'.'.join(str(part) for part in item['loc'])} is missing"
+        for item in error.errors(include_url=False)
+    ]
+
+
+def _refuse_contradictions(limits: Limits) -> None:
+    for name in _SHARES:
+        value: Decimal = getattr(limits, name)
+        if value != round(value, SHARE_DECIMALS):
+            raise ConfigError(
+                f"limits file: {name} = {value} has more than {SHARE_DECIMALS} decimals; round it",
+                code="limits_invalid",
+            )
+    for smaller, larger in _ORDERED:
+        low, high = getattr(limits, smaller), getattr(limits, larger)
+        if low > high:
+            raise ConfigError(
+                f"limits file: {smaller} = {low} is above {larger} = {high}; lower the one or raise the other",
+                code="limits_inconsistent",
+            )
