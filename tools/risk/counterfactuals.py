@@ -121,9 +121,7 @@ def _sector_cap(base: Situation, now: _Rerun) -> list[Counterfactual]:
     if rerun.blocked == now.blocked:
         return []
     outcome = f"be blocked by {_by(rerun)}" if rerun.blocked else "pass"
-    text = (
-        f"With a sector cap of {render(changed, 'share')} instead of {render(original, 'share')} it would {outcome}."
-    )
+    text = f"With a sector cap of {render(changed, 'share')} instead of {render(original, 'share')} it would {outcome}."
     return [_make("sector_cap", original, changed, rerun, text)]
 
 

@@ -27,44 +27,55 @@ const LABELS: Record<string, Label> = {
   adv_20: { name: "Value traded per day", format: "money" },
 };
 
-const KINDS: readonly { kind: string; title: string }[] = [
-  { kind: "features", title: "Features" },
-  { kind: "bar", title: "Daily bars" },
-  { kind: "signal", title: "Signals" },
-  { kind: "sentiment", title: "Sentiment" },
-  { kind: "headline", title: "Headlines" },
-  { kind: "corporate_action", title: "Corporate actions" },
-  { kind: "index", title: "Index" },
-  { kind: "rate", title: "Rates" },
-  { kind: "macro", title: "Macro" },
-  { kind: "finding", title: "Findings" },
-  { kind: "outcome", title: "Outcomes" },
-  { kind: "health", title: "Health" },
+const GROUPS: readonly { title: string; kinds: readonly string[] }[] = [
+  { title: "Features", kinds: ["features"] },
+  { title: "Daily bars", kinds: ["bar"] },
+  { title: "Signals", kinds: ["signal"] },
+  { title: "Sentiment", kinds: ["sentiment"] },
+  { title: "Headlines", kinds: ["headline"] },
+  { title: "Corporate actions", kinds: ["corporate_action"] },
+  { title: "Index, rates and macro", kinds: ["index", "rate", "macro"] },
+  { title: "Findings", kinds: ["finding"] },
+  { title: "Outcomes", kinds: ["outcome"] },
+  { title: "Health", kinds: ["health"] },
 ];
 
 /** Kinds that have their own place on the page; as evidence they are kept under "Other records". */
 const ELSEWHERE = new Set(["proposal", "checks", "counterfactual", "review", "recall", "portfolio"]);
 
 export interface EvidenceGroup {
-  kind: string;
   title: string;
   items: Evidence[];
   aside: boolean;
 }
 
-/** Group evidence by kind in reading order; records shown elsewhere come last and are marked `aside`. */
+/** Group evidence in reading order; records shown elsewhere on the page come last and are marked `aside`. */
 export function groupEvidence(items: readonly Evidence[]): EvidenceGroup[] {
-  const known = KINDS.map((k) => k.kind);
-  const rest = [...new Set(items.map((item) => item.kind))].filter((kind) => !known.includes(kind)).sort();
-  const order = [...KINDS, ...rest.map((kind) => ({ kind, title: words(kind)[0]!.toUpperCase() + words(kind).slice(1) }))];
-  return order
-    .map(({ kind, title }) => ({ kind, title, items: items.filter((item) => item.kind === kind), aside: ELSEWHERE.has(kind) }))
+  const known = new Set(GROUPS.flatMap((group) => group.kinds));
+  const others = [...new Set(items.map((item) => item.kind))].filter((kind) => !known.has(kind)).sort();
+  const all = [...GROUPS, ...others.map((kind) => ({ title: sentence(words(kind)), kinds: [kind] }))];
+  return all
+    .map(({ title, kinds }) => ({
+      title,
+      items: items.filter((item) => kinds.includes(item.kind)),
+      aside: kinds.every((kind) => ELSEWHERE.has(kind)),
+    }))
     .filter((group) => group.items.length > 0)
     .sort((a, b) => Number(a.aside) - Number(b.aside));
 }
 
+/** The payload without what the row says already: its own symbol. */
+export function bare(item: Evidence): Row {
+  const { symbol, ...rest } = item.payload;
+  return symbol !== undefined && symbol === item.symbol ? rest : item.payload;
+}
+
+function sentence(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
 export function labelOf(key: string): string {
-  return LABELS[key]?.name ?? words(key).replace(/^./, (c) => c.toUpperCase());
+  return LABELS[key]?.name ?? sentence(words(key));
 }
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;

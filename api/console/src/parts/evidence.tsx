@@ -1,7 +1,6 @@
 import type { Evidence, Json } from "../api/types";
-import { words } from "../lib/format";
 import {
-  columnsOf, groupEvidence, isNumeric, labelOf, nestedRows, numberEvidence, showValue, type EvidenceGroup, type Row,
+  bare, columnsOf, groupEvidence, isNumeric, labelOf, nestedRows, numberEvidence, showValue, type EvidenceGroup, type Row,
 } from "../lib/evidence";
 import { instant } from "../lib/time";
 
@@ -13,11 +12,11 @@ export function EvidenceList({ items }: { items: readonly Evidence[] }) {
   const aside = groups.filter((group) => group.aside);
   return (
     <div className="evidence" data-testid="evidence">
-      {groups.filter((group) => !group.aside).map((group) => <Group key={group.kind} group={group} numbers={numbers} />)}
+      {groups.filter((group) => !group.aside).map((group) => <Group key={group.title} group={group} numbers={numbers} />)}
       {aside.length > 0 && (
         <details>
           <summary>Other records the explanation cites ({aside.reduce((n, g) => n + g.items.length, 0)})</summary>
-          {aside.map((group) => <Group key={group.kind} group={group} numbers={numbers} />)}
+          {aside.map((group) => <Group key={group.title} group={group} numbers={numbers} />)}
         </details>
       )}
     </div>
@@ -28,7 +27,7 @@ function Group({ group, numbers }: { group: EvidenceGroup; numbers: Map<string, 
   const tainted = group.items.filter((item) => item.taint);
   const clean = group.items.filter((item) => !item.taint);
   const matrix = clean.length > 1 && clean.every((item) => !nestedRows(item.payload))
-    && columnsOf(clean.map((item) => item.payload)).length <= WIDE;
+    && columnsOf(clean.map(bare)).length <= WIDE;
   return (
     <section className="evidence-group">
       <h3>{group.title}</h3>
@@ -40,13 +39,15 @@ function Group({ group, numbers }: { group: EvidenceGroup; numbers: Map<string, 
 }
 
 function Matrix({ items, numbers }: { items: readonly Evidence[]; numbers: Map<string, number> }) {
-  const columns = columnsOf(items.map((item) => item.payload));
+  const columns = columnsOf(items.map(bare));
+  const symbols = new Set(items.map((item) => item.symbol)).size > 1;
   return (
     <div className="scroll">
       <table>
         <thead>
           <tr>
             <th className="ref-col"><span className="visually-hidden">Number</span></th>
+            {symbols && <th>Symbol</th>}
             {columns.map((key) => <Head key={key} name={key} sample={items[0]?.payload[key]} />)}
             <th>Known</th>
           </tr>
@@ -55,6 +56,7 @@ function Matrix({ items, numbers }: { items: readonly Evidence[]; numbers: Map<s
           {items.map((item) => (
             <tr key={item.id} id={anchor(item.id)} tabIndex={-1}>
               <td className="ref-col"><Ref item={item} n={numbers.get(item.id)} /></td>
+              {symbols && <td>{item.symbol}</td>}
               {columns.map((key) => <Cell key={key} name={key} value={item.payload[key]} />)}
               <td className="muted nowrap">{instant(item.known_at)}</td>
             </tr>
@@ -67,7 +69,7 @@ function Matrix({ items, numbers }: { items: readonly Evidence[]; numbers: Map<s
 
 function Record({ item, n }: { item: Evidence; n: number | undefined }) {
   const nested = nestedRows(item.payload);
-  const plain = Object.entries(item.payload).filter(([key]) => key !== nested?.key);
+  const plain = Object.entries(bare(item)).filter(([key]) => key !== nested?.key);
   return (
     <div className="record" id={anchor(item.id)} tabIndex={-1}>
       <Origin item={item} n={n} />
@@ -120,7 +122,7 @@ function listed(key: string, value: Json): string {
 function Origin({ item, n }: { item: Evidence; n: number | undefined }) {
   return (
     <p className="origin">
-      <Ref item={item} n={n} /> {item.symbol ? `${item.symbol}, ` : ""}{words(item.source)}, known {instant(item.known_at)}
+      <Ref item={item} n={n} /> {item.symbol ? `${item.symbol}, ` : ""}{item.source}, known {instant(item.known_at)}
     </p>
   );
 }
@@ -134,7 +136,8 @@ function Head({ name, sample }: { name: string; sample: Json | undefined }) {
 }
 
 function Cell({ name, value }: { name: string; value: Json | undefined }) {
-  return <td className={isNumeric(value) ? "num" : undefined}>{showValue(name, value)}</td>;
+  const text = showValue(name, value);
+  return <td className={isNumeric(value) ? "num" : text.length > 32 ? "summary" : undefined}>{text}</td>;
 }
 
 function anchor(id: string): string {

@@ -14,7 +14,7 @@ export function PositionsTable({ items }: { items: readonly Position[] }) {
       <table data-testid="positions-table" className="positions">
         <thead>
           <tr>
-            <th>Symbol</th><th className="num">Shares</th><th className="num">Average</th><th className="num">Mark</th>
+            <th>Symbol</th><th className="num">Shares</th><th className="num phone-hide">Average</th><th className="num">Mark</th>
             <th className="num">Value</th><th className="num">Unrealised</th><th className="num">Stop</th>
             <th className="wide-only">Sector</th><th className="wide-only">Strategy</th>
           </tr>
@@ -25,7 +25,7 @@ export function PositionsTable({ items }: { items: readonly Position[] }) {
             <tr key={p.symbol} data-symbol={p.symbol}>
               <td>{p.case_id ? <a className="symbol" href={link("cases", p.case_id)}>{p.symbol}</a> : <b className="symbol">{p.symbol}</b>}</td>
               <td className="num">{decimal(String(p.quantity), 0)}</td>
-              <td className="num">{money(p.average_price)}</td>
+              <td className="num phone-hide">{money(p.average_price)}</td>
               <td className="num">{money(p.mark)}</td>
               <td className="num">{money(p.market_value, 0)}</td>
               <td className={sign(p.unrealised)}>{signedMoney(p.unrealised, 0)}</td>
