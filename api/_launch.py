@@ -15,7 +15,10 @@ import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 
-TRACING_PREFIXES = ("LANGSMITH_", "LANGCHAIN_TRACING", "LANGCHAIN_ENDPOINT", "LANGCHAIN_API_KEY", "CHROMA_OTEL_")
+TRACING_PREFIXES = (
+    "LANGSMITH_", "LANGCHAIN_TRACING", "LANGCHAIN_ENDPOINT", "LANGCHAIN_API_KEY", "CHROMA_OTEL_", "FASTAPI_OTEL_",
+    "OTEL_EXPORTER_",
+)  # fmt: skip
 
 
 def prepare(environ: MutableMapping[str, str]) -> None:
@@ -24,6 +27,7 @@ def prepare(environ: MutableMapping[str, str]) -> None:
         del environ[name]
     environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
     environ["ANONYMIZED_TELEMETRY"] = "False"
+    environ["OTEL_SDK_DISABLED"] = "true"
 
 
 def main() -> None:

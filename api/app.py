@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 
 from api import docs_page, events, site
 from api.auth import Guard
@@ -27,6 +28,10 @@ _REFUSALS = {
 }  # fmt: skip
 
 
+SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI exports requests and stack traces when a variable in the shell says so; ours stay on this machine."""
+
+
 def version() -> str:
     """The installed version of the distribution."""
     return metadata.version("quarterdeck")
@@ -40,7 +45,7 @@ def create_app(store: Store, *, static: Path = site.STATIC) -> FastAPI:
     """Assemble routes, guard and error shape over `store`. The app opens nothing and starts nothing by itself."""
     app = FastAPI(
         title="Quarterdeck", version=version(), description=DESCRIPTION, docs_url=None, redoc_url=None,
-        openapi_url="/openapi.json", generate_unique_id_function=_operation_id,
+        openapi_url="/openapi.json", generate_unique_id_function=_operation_id, telemetry=SILENT,
     )  # fmt: skip
     app.state.store = store
     app.state.static = static

@@ -71,7 +71,9 @@ def check_host(scope: Scope, headers: Headers) -> Refusal | None:
         allowed |= set(LOOPBACK_NAMES)
     if len(headers.getlist("host")) == 1 and given.lower() in allowed:
         return None
-    return Refusal("bad_host", f"the desk does not answer to the host name {given[:80]!r}: open http://127.0.0.1:{port}")
+    return Refusal(
+        "bad_host", f"the desk does not answer to the host name {given[:80]!r}: open http://127.0.0.1:{port}"
+    )
 
 
 def check_site(scope: Scope, headers: Headers) -> Refusal | None:
@@ -106,7 +108,9 @@ def check_token(scope: Scope, headers: Headers, token: str) -> Refusal | None:
     cookie = _cookie(headers)
     if cookie and same_token(cookie, session_value(token)):
         return None
-    return Refusal("unauthorized", "open the desk's start page first, or send its token: `quarterdeck token` shows both")
+    return Refusal(
+        "unauthorized", "open the desk's start page first, or send its token: `quarterdeck token` shows both"
+    )
 
 
 class Guard:

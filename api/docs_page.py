@@ -61,7 +61,9 @@ def render(spec: Mapping[str, Any]) -> str:
     parts.append("<h2>schemas</h2>")
     for name, schema in sorted(spec.get("components", {}).get("schemas", {}).items()):
         text = escape(json.dumps(schema, indent=2))
-        parts.append(f"<details id='{escape(name)}'><summary><code>{escape(name)}</code></summary><pre>{text}</pre></details>")
+        parts.append(
+            f"<details id='{escape(name)}'><summary><code>{escape(name)}</code></summary><pre>{text}</pre></details>"
+        )
     return "".join([*parts, "</body></html>"])
 
 

@@ -125,7 +125,9 @@ async def _on_database(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_anything(_request: Request, _error: Exception) -> JSONResponse:
-    return _answer(500, "internal", "the desk failed on this request: see its log; nothing was saved", None, **SECURITY_HEADERS)
+    return _answer(
+        500, "internal", "the desk failed on this request: see its log; nothing was saved", None, **SECURITY_HEADERS
+    )
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -29,7 +29,9 @@ router = APIRouter(include_in_schema=False)
 def get_start(store: StoreDep, token: Annotated[str, Query(max_length=200)]) -> Response:
     """Sign a browser in with the home's token and send it on, so that the token leaves the address bar."""
     if not same_token(token, store.home.token()):
-        raise RequestError("this is not the desk's token: `quarterdeck token` prints the right link", code="unauthorized")
+        raise RequestError(
+            "this is not the desk's token: `quarterdeck token` prints the right link", code="unauthorized"
+        )
     answer = RedirectResponse("/", status_code=303)
     set_session_cookie(answer, store.home.token())
     return answer
@@ -54,6 +56,8 @@ async def serve_page(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _page(static: Path, store: Store, path: str) -> Response:
+    if "\0" in path:
+        raise not_found("file", "/" + path.replace("\0", ""))
     file = (static / path).resolve()
     if path and file.is_file() and file.is_relative_to(static.resolve()):
         cache = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"

@@ -43,7 +43,18 @@ def list_approvals(
     if call.as_json:
         print_json(page)
         return
-    columns = ("approval", "status", "side", "symbol", "quantity#", "price#", "stop#", "band", "strategy", "sessions left#")
+    columns = (
+        "approval",
+        "status",
+        "side",
+        "symbol",
+        "quantity#",
+        "price#",
+        "stop#",
+        "band",
+        "strategy",
+        "sessions left#",
+    )
     print_table(f"{page['total']} approvals ({status.value})", columns, (_row(item) for item in page["items"]))
     print_more(page)
 

@@ -84,7 +84,11 @@ def explain(
         return
     print_text(told["prose"])
     rows = ((claim["id"], claim["kind"], claim["text"], " ".join(claim["evidence_ids"])) for claim in told["claims"])
-    print_table(f"claims of {told['case_id']} ({told['reasoner']}), sha256 {told['sha256'][:16]}", ("id", "kind", "claim", "evidence"), rows)
+    print_table(
+        f"claims of {told['case_id']} ({told['reasoner']}), sha256 {told['sha256'][:16]}",
+        ("id", "kind", "claim", "evidence"),
+        rows,
+    )
 
 
 def _row(item: dict[str, Any]) -> tuple[Any, ...]:

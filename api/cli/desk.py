@@ -51,11 +51,19 @@ class RemoteDesk:
 
     def __init__(self, url: str, token: str, *, timeout_s: float = TIMEOUT_S) -> None:
         if urlsplit(url).hostname not in {"127.0.0.1", "localhost", "::1"}:
-            raise ConfigError(f"desk.json names {url[:80]}, which is not this machine: delete the file", code="bad_desk_file")
+            raise ConfigError(
+                f"desk.json names {url[:80]}, which is not this machine: delete the file", code="bad_desk_file"
+            )
         self.url = url
         self._client = httpx.Client(
             base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=timeout_s, trust_env=False
         )
+
+    def __enter__(self) -> RemoteDesk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def answers(self) -> bool:
         """True when something speaks HTTP at the desk's address."""
@@ -114,7 +122,9 @@ class LocalDesk:
         async def call() -> httpx.Response:
             transport = httpx.ASGITransport(app=self._app)
             headers = {"authorization": f"Bearer {self._token}"}
-            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:80", headers=headers) as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://127.0.0.1:80", headers=headers
+            ) as client:
                 return await client.request(method, PREFIX + path, **kwargs)
 
         return asyncio.run(call())
@@ -125,9 +135,11 @@ def open_desk(call: Call) -> Iterator[Desk]:
     """Reach the desk of the home; HomeError when the home is held by one that does not answer."""
     settings = call.settings()
     remote = find_remote(settings)
-    if remote is not None and remote.answers():
-        yield remote
-        return
+    if remote is not None:
+        with remote:
+            if remote.answers():
+                yield remote
+                return
     with open_locked(settings, silent=remote) as store:
         yield LocalDesk(store)
 

@@ -53,7 +53,9 @@ def halt(
     if call.as_json:
         print_json(told)
         return
-    print_fields("halted", {name: told.get(name) for name in ("id", "scope", "target", "action", "reason", "principal", "path")})
+    print_fields(
+        "halted", {name: told.get(name) for name in ("id", "scope", "target", "action", "reason", "principal", "path")}
+    )
     print_note("`quarterdeck resume --reason ...` lets the desk go on; what was pending will be voided, not sent")
 
 
@@ -82,7 +84,10 @@ def _through_api(settings: Settings, wish: dict[str, Any]) -> dict[str, Any] | N
 
     try:
         remote = find_remote(settings, timeout_s=REMOTE_TIMEOUT_S)
-        return None if remote is None else {**remote.post("/halts", wish), "path": "api"}
+        if remote is None:
+            return None
+        with remote:
+            return {**remote.post("/halts", wish), "path": "api"}
     except QuarterdeckError as error:
         if error.code in _REFUSED_FOR_GOOD:
             raise
@@ -122,4 +127,12 @@ def _by_file(settings: Settings, wish: dict[str, Any], why: str) -> dict[str, An
     file = Home(settings.home).halt_file
     file.write_text(f"{wish['action']}: {wish['reason']}\n", encoding="utf-8")
     print_note(f"the store failed ({why}): wrote {file.name} into the home, which refuses new risk until removed")
-    return {**wish, "id": None, "action": "no_new", "scope": "firm", "target": None, "principal": "local operator", "path": "file"}
+    return {
+        **wish,
+        "id": None,
+        "action": "no_new",
+        "scope": "firm",
+        "target": None,
+        "principal": "local operator",
+        "path": "file",
+    }

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", metavar="DIR", help="Folder with the desk's state; or QUARTERDECK_HOME.", show_default=False),
+    typer.Option(
+        "--home", metavar="DIR", help="Folder with the desk's state; or QUARTERDECK_HOME.", show_default=False
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 

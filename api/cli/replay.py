@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.options import Call, HomeOption, JsonOption
-from api.cli.output import console, print_fields, print_json, print_note
+from api.cli.output import clean, console, print_fields, print_json, print_note
 from tools.errors import ConfigError, QuarterdeckError
 
 if TYPE_CHECKING:
@@ -53,8 +53,6 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Replay sessions of the embedded market without a screen, and report what came of it."""
-    if continue_run and new_run:
-        raise typer.BadParameter("give --continue or --new-run, not both")
     call = Call.of(ctx, home, as_json)
     chosen, first = parse_symbols(symbols), parse_day(start)
     from api.cli.desk import open_locked
@@ -76,18 +74,24 @@ def serve(
     ctx: typer.Context,
     host: Annotated[str | None, typer.Option(help="Loopback address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Default 8000.")] = None,
-    speed: Annotated[float | None, typer.Option(min=0.01, help="Seconds per session; unset, the clock waits for people.")] = None,
+    speed: Annotated[
+        float | None, typer.Option(min=0.01, help="Seconds per session; unset, the clock waits for people.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run the desk: engine and API under one supervisor, until Ctrl-C."""
-    from api.server import bind
-    from pipeline.supervisor import serve as supervise
-
     call = Call.of(ctx, home, as_json)
     settings = call.settings(host=host, port=port, speed=speed)
+    from api.server import bind
+
     bind(settings.host, settings.port).close()
-    raise typer.Exit(supervise(settings))
+    from pipeline.supervisor import serve as supervise
+
+    status = supervise(settings, say=print_note if call.as_json else _say)
+    if call.as_json:
+        print_json({"home": str(settings.home), "status": status})
+    raise typer.Exit(status)
 
 
 def next_session(ctx: typer.Context, home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -130,6 +134,11 @@ def parse_day(text: str | None) -> date | None:
         raise ConfigError(f"--start {text!r} is not a date: write it as 2009-11-16", code="bad_date") from None
 
 
+def _say(text: str) -> None:
+    """A line for people, at once: whoever pipes `serve` must see where to open the browser."""
+    typer.echo(clean(text))
+
+
 def _wait(desk: Desk, command: str) -> dict[str, Any]:
     until = time.monotonic() + NEXT_TIMEOUT_S
     while time.monotonic() < until:
@@ -140,7 +149,8 @@ def _wait(desk: Desk, command: str) -> dict[str, Any]:
             raise QuarterdeckError(answer["detail"] or "the engine refused the next session", code="refused")
         time.sleep(NEXT_POLL_S)
     raise QuarterdeckError(
-        f"the engine has not played the session in {NEXT_TIMEOUT_S:.0f} s: see `quarterdeck doctor`", code="engine_silent"
+        f"the engine has not played the session in {NEXT_TIMEOUT_S:.0f} s: see `quarterdeck doctor`",
+        code="engine_silent",
     )
 
 
@@ -148,8 +158,11 @@ def _play_here(desk: Desk) -> dict[str, Any]:
     import asyncio
 
     from pipeline.headless import run_sessions
+    from pipeline.store import require_run
 
     assert desk.store is not None
+    with desk.store.db.read() as session:
+        require_run(session)
     with _progress(1) as on_session:
         asyncio.run(
             run_sessions(

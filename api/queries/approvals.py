@@ -70,9 +70,7 @@ def _bodies(session: Session, rows: list[ApprovalRow]) -> list[ApprovalBody]:
     ]
 
 
-def _body(
-    row: ApprovalRow, case: CaseRow, told: ExplanationRow | None, run: RunRow | None, given: int
-) -> ApprovalBody:
+def _body(row: ApprovalRow, case: CaseRow, told: ExplanationRow | None, run: RunRow | None, given: int) -> ApprovalBody:
     left = max(0, row.expires_index - run.session_index) if run and row.status == "pending" else 0
     prose = str(told.body.get("prose", "")) if told else ""
     return ApprovalBody.model_validate(

@@ -109,7 +109,9 @@ def list_equity(store: Store, query: RunQuery) -> Page[EquityBody]:
         where = run_filter(session, query, EquityRow.run_id)
         found = select_page(session, EquityRow, query, where=where, order=(Order("session"), Order("run_id")))
     items = [
-        EquityBody(session=r.session, equity=r.equity, cash=r.cash, drawdown=float(r.drawdown), index_close=r.index_close)
+        EquityBody(
+            session=r.session, equity=r.equity, cash=r.cash, drawdown=float(r.drawdown), index_close=r.index_close
+        )
         for r in found.rows
     ]
     return Page[EquityBody](items=items, next=found.next, total=found.total)

@@ -103,7 +103,7 @@ def _evidence(session: Session, row: CaseRow) -> list[Evidence]:
     """What the proposal cites first, then what the explanation adds, each once and in that order."""
     cited = list(row.body.evidence_ids)
     explanation = session.get(ExplanationRow, row.id)
-    for claim in (explanation.body.get("claims", []) if explanation else []):
+    for claim in explanation.body.get("claims", []) if explanation else []:
         cited += claim.get("evidence_ids", [])
     ordered = list(dict.fromkeys(cited))
     found = {e.id: e.body for e in session.exec(select(EvidenceRow).where(col(EvidenceRow.id).in_(ordered)))}

@@ -28,9 +28,7 @@ def get_approval(store: StoreDep, approval_id: str) -> ApprovalBody:
 
 
 @router.post("/{approval_id}/decision")
-def post_decision(
-    store: StoreDep, principal: PrincipalDep, approval_id: str, body: DecisionRequest
-) -> DecisionResult:
+def post_decision(store: StoreDep, principal: PrincipalDep, approval_id: str, body: DecisionRequest) -> DecisionResult:
     """Answer one question. The digest must be that of the proposal the person saw; a repeated answer is harmless."""
     return decide(
         store, approval_id, principal=principal, decision=body.decision, digest=body.digest, reason=body.reason

@@ -23,11 +23,16 @@ def list_halts(store: StoreDep, query: Annotated[queries.HaltQuery, Query()]) ->
 
 @router.post("", status_code=201)
 def post_halt(store: StoreDep, principal: PrincipalDep, body: HaltRequest) -> HaltBody:
-    """Engage a halt. It holds from the moment this answers, whatever the engine is doing."""
+    """Engage a halt. It holds from the moment this answers, whatever the engine is doing.
+
+    Cancelling and flattening are carried out by the halt program in a process of its own.
+    """
     row = halt.engage(
         store, action=body.action, reason=body.reason, principal=principal, scope=body.scope, target=body.target,
         source="api",
     )  # fmt: skip
+    if row.action != "no_new":
+        halt.launch(store)
     return queries.halt_body(row)
 
 

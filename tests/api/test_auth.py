@@ -83,7 +83,10 @@ def test_loopback_names_with_our_port_are_served(client: TestClient, host: str) 
     assert client.get(DESK, headers={"host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:3000", "http://localhost:8000", "null", "https://127.0.0.1:8000"])
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "http://127.0.0.1:3000", "http://localhost:8000", "null", "https://127.0.0.1:8000"],
+)
 def test_a_write_from_another_origin_changes_nothing(client: TestClient, origin: str) -> None:
     answer = client.post(HALTS, json=HALT, headers={"origin": origin})
     assert (answer.status_code, code(answer)) == (403, "cross_site")

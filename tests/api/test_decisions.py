@@ -82,7 +82,9 @@ def test_an_expired_one_is_410(client: TestClient, seeded: Seeded) -> None:
         {"digest": "short"}, {"digest": None}, {"quantity": 5}, {"principal": "somebody else"},
     ],
 )  # fmt: skip
-def test_an_invalid_answer_is_422_and_saves_nothing(client: TestClient, seeded: Seeded, changes: dict[str, Any]) -> None:
+def test_an_invalid_answer_is_422_and_saves_nothing(
+    client: TestClient, seeded: Seeded, changes: dict[str, Any]
+) -> None:
     before = saved(seeded)
     answer = decide(client, seeded, **changes)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid")

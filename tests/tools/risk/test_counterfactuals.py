@@ -81,20 +81,21 @@ def only(found: tuple[Counterfactual, ...], field: str) -> list[Counterfactual]:
 
 def test_a_passing_order_learns_how_far_it_could_go() -> None:
     largest, smallest = only(counterfactuals(order(150), book(), market(), LIMITS), "quantity")
-    assert (largest.changed, largest.verdict) == (200, "pass")
-    assert (smallest.changed, smallest.verdict, smallest.binding_control) == (201, "block", "trade_share")
+    assert (largest.changed, largest.verdict) == (D(200), "pass")
+    assert (smallest.changed, smallest.verdict) == (D(201), "block")
+    assert smallest.binding_control == "trade_share"
 
 
 def test_an_order_at_the_edge_learns_only_what_blocks() -> None:
     (smallest,) = only(counterfactuals(order(200), book(), market(), LIMITS), "quantity")
-    assert (smallest.changed, smallest.verdict) == (201, "block")
+    assert (smallest.changed, smallest.verdict) == (D(201), "block")
 
 
 def test_a_blocked_order_learns_what_would_pass() -> None:
     found = counterfactuals(order(300), book(), market(), LIMITS)
     assert only(found, "quantity")[0].changed == 200
     (equity,) = only(found, "equity")
-    assert (equity.changed, equity.verdict) == (1_500_000, "pass")
+    assert (equity.changed, equity.verdict) == (D(1_500_000), "pass")
 
 
 def test_the_sector_cap_that_flips_is_named_when_the_sector_binds() -> None:

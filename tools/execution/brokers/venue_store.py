@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from tools.errors import ExecutionError, RetryableToolError
 
 BUSY_TIMEOUT_S = 30.0
+WAL_RETRY_S = 0.01
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS accounts (
@@ -52,7 +54,7 @@ class VenueStore:
                 path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
             self._finalizer = weakref.finalize(self, self._connection.close)
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._enter_wal()
             self._connection.execute("PRAGMA synchronous = FULL")
         with self.write() as db:
             for statement in SCHEMA:
@@ -83,6 +85,18 @@ class VenueStore:
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+
+    def _enter_wal(self) -> None:
+        """Switch the file to WAL. SQLite does not wait for the lock here by itself, so two first openers must."""
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(WAL_RETRY_S)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

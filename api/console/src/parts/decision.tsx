@@ -82,7 +82,7 @@ export function DecisionForm({ approval, decisions, next }: {
           <p className="releases">Approving releases: <b>{orderSentence(seen.case)}</b></p>
           <label className="field" htmlFor="decision-reason">
             Reason
-            <textarea id="decision-reason" data-testid="decision-reason" rows={3} maxLength={1000} required value={reason}
+            <textarea id="decision-reason" data-testid="decision-reason" rows={3} maxLength={2000} required value={reason}
               aria-invalid={problem?.kind === "reason"} aria-describedby="decision-help" placeholder="Why this should, or should not, go out"
               onChange={(e) => { setReason(e.target.value); if (problem?.kind === "reason") setProblem(null); }} />
           </label>

@@ -1,6 +1,6 @@
 import { useEffect, useId, useRef, type ReactNode } from "react";
 
-/** A modal over the native dialog element: traps focus, closes on Escape, gives focus back. */
+/** A modal over the native dialog element: traps focus, starts at `data-first`, closes on Escape, gives focus back. */
 export function Dialog({ open, title, onClose, children }: {
   open: boolean;
   title: string;
@@ -13,7 +13,10 @@ export function Dialog({ open, title, onClose, children }: {
   useEffect(() => {
     const dialog = ref.current;
     if (!dialog) return;
-    if (open && !dialog.open) dialog.showModal();
+    if (open && !dialog.open) {
+      dialog.showModal();
+      dialog.querySelector<HTMLElement>("[data-first]")?.focus();
+    }
     if (!open && dialog.open) dialog.close();
   }, [open]);
 

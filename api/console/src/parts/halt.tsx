@@ -71,7 +71,7 @@ function HaltForm({ positions, close }: { positions: number | null; close: () =>
       </fieldset>
       <label className="field">
         Reason
-        <textarea rows={2} maxLength={500} value={reason} required autoFocus data-testid="halt-reason"
+        <textarea rows={2} maxLength={2000} value={reason} required data-first data-testid="halt-reason"
           onChange={(e) => setReason(e.target.value)} />
       </label>
       {problem && <Notice tone="bad" testId="halt-problem">{problem}</Notice>}
@@ -134,7 +134,7 @@ function ResumeForm({ close }: { close: () => void }) {
       <p>All halts are released. What was pending is voided, not sent; the desk asks again if it still wants it.</p>
       <label className="field">
         Reason
-        <textarea rows={2} maxLength={500} value={reason} required autoFocus data-testid="resume-reason"
+        <textarea rows={2} maxLength={2000} value={reason} required data-first data-testid="resume-reason"
           onChange={(e) => setReason(e.target.value)} />
       </label>
       {problem && <Notice tone="bad">{problem}</Notice>}
