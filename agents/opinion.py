@@ -90,7 +90,14 @@ class Recorder(Protocol):
     """Keeps the input and output of every model call, content-addressed."""
 
     def record_model_call(
-        self, *, call: str, attempt: int, request: Any, response: Any, meta: Mapping[str, Any], case_id: str | None = None
+        self,
+        *,
+        call: str,
+        attempt: int,
+        request: Any,
+        response: Any,
+        meta: Mapping[str, Any],
+        case_id: str | None = None,
     ) -> None: ...
 
 

@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Literal, NotRequired, TypedDict
 
+from agents.operator.node import answer
+from pipeline.operator_tools import chat_context, operator_tools
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 from starlette.concurrency import run_in_threadpool
 
-from agents.operator.node import answer
 from memory.tables import ChatRow, EvidenceRow
-from pipeline.operator_tools import chat_context, operator_tools
 from pipeline.store import Principal, Store
 from tools.errors import QuarterdeckError
 

@@ -66,7 +66,7 @@ def decode_cursor(name: str, cursor: str, table: type[SQLModel], order: Sequence
         if not isinstance(found, list) or found[0] != name or len(found) != len(order) + 1:
             raise ValueError(f"not a cursor of {name}")
         return [
-            TypeAdapter(table.model_fields[key.column].annotation).validate_python(value)
+            _adapter(table, key.column).validate_python(value)
             for key, value in zip(order, found[1:], strict=True)
         ]
     except (binascii.Error, UnicodeDecodeError, ValueError, ValidationError, IndexError, RecursionError):
@@ -74,6 +74,11 @@ def decode_cursor(name: str, cursor: str, table: type[SQLModel], order: Sequence
             f"after={cursor[:40]!r} is not a cursor of {name}: leave it out to start from the first page",
             code="bad_cursor",
         ) from None
+
+
+def _adapter(table: type[SQLModel], column: str) -> TypeAdapter[Any]:
+    annotation: Any = table.model_fields[column].annotation
+    return TypeAdapter(annotation)
 
 
 def select_page(

@@ -15,11 +15,20 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlmodel import Session, SQLModel
+from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_fixed
 
 from tools.errors import ConfigError, HomeError
 
 BUSY_TIMEOUT_MS = 30_000
 _WRITE = "quarterdeck_write"
+
+
+@retry(
+    retry=retry_if_exception_message(match=".*locked.*"), stop=stop_after_delay(10), wait=wait_fixed(0.02), reraise=True
+)
+def _enter_wal(cursor: Any) -> None:
+    """Switch to WAL; SQLite ignores the busy timeout for this one statement, so it is tried again."""
+    cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -28,7 +37,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _enter_wal(cursor)
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
@@ -78,9 +87,7 @@ class Database:
                 if self.dialect == "sqlite":
                     verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
                     if verdict != "ok":
-                        raise HomeError(
-                            f"the database is damaged ({verdict}): restore a backup", code="home_corrupted"
-                        )
+                        raise HomeError(f"the database is damaged ({verdict}): restore a backup", code="home_corrupted")
         except OperationalError as error:
             raise HomeError(f"the database cannot be opened: {error.orig}", code="home_unreadable") from None
         except DatabaseError as error:

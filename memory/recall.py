@@ -43,7 +43,9 @@ class Recall:
         try:
             client = chromadb.PersistentClient(str(folder), settings=ChromaSettings(anonymized_telemetry=False))
             self._collection: Any = client.get_or_create_collection(
-                "cases", embedding_function=None, metadata={"hnsw:space": "cosine", "encoder": self._encoder.fingerprint}
+                "cases",
+                embedding_function=None,
+                metadata={"hnsw:space": "cosine", "encoder": self._encoder.fingerprint},
             )
         except (ChromaError, ValueError) as error:
             raise ConfigError(
@@ -55,7 +57,7 @@ class Recall:
     def remember(self, *, memory_id: str, run_id: str, symbol: str, strategy: str, known_index: int, text: str) -> None:
         """Keep a text under its id; the same id again changes nothing."""
         vector = self._encoder.encode(text).tobytes()
-        values = {
+        values: dict[str, Any] = {
             "id": memory_id, "run_id": run_id, "kind": "case", "symbol": symbol, "strategy": strategy,
             "known_index": known_index, "text": text, "vector": vector,
         }  # fmt: skip
@@ -63,7 +65,9 @@ class Recall:
             insert_if_absent(session, MemoryRow, values)
         self._index([MemoryRow(**values)])
 
-    def recall(self, text: str, *, run_id: str, as_of_index: int, strategy: str, limit: int = 5) -> tuple[Recalled, ...]:
+    def recall(
+        self, text: str, *, run_id: str, as_of_index: int, strategy: str, limit: int = 5
+    ) -> tuple[Recalled, ...]:
         """Most similar items of the run known by `as_of_index`, above the similarity floor, best first."""
         query = self._encoder.encode(text)
         with self._database.read() as session:
@@ -80,13 +84,16 @@ class Recall:
                 ]
             }  # fmt: skip
             found = self._collection.query(
-                query_embeddings=[query.tolist()], n_results=min(OVER_FETCH * limit, len(known)), where=where, include=[]
+                query_embeddings=[query.tolist()],
+                n_results=min(OVER_FETCH * limit, len(known)),
+                where=where,
+                include=[],
             )["ids"][0]
             rows = session.exec(select(MemoryRow).where(col(MemoryRow.id).in_(found))).all()
-        exact = [
-            Recalled(row.id, round(float(np.frombuffer(row.vector, dtype=np.float32) @ query), 4)) for row in rows
-        ]
-        ranked = sorted((item for item in exact if item.similarity >= SIMILARITY_FLOOR), key=lambda i: (-i.similarity, i.id))
+        exact = [Recalled(row.id, round(float(np.frombuffer(row.vector, dtype=np.float32) @ query), 4)) for row in rows]
+        ranked = sorted(
+            (item for item in exact if item.similarity >= SIMILARITY_FLOOR), key=lambda i: (-i.similarity, i.id)
+        )
         return tuple(ranked[:limit])
 
     def count(self) -> int:

@@ -54,7 +54,9 @@ def candidate(store: Store, kind: Kind) -> Candidate:
         with store.db.read() as session:
             known = _latest(session, kind)
         if known is not None:
-            raise ConfigError(f"{path} is gone: put it back, its activated hash is {known.sha256[:12]}", code=f"no_{kind}")
+            raise ConfigError(
+                f"{path} is gone: put it back, its activated hash is {known.sha256[:12]}", code=f"no_{kind}"
+            )
         path.write_text(_DEFAULTS[kind](), encoding="utf-8")
     try:
         text = path.read_text(encoding="utf-8")

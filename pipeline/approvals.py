@@ -219,7 +219,9 @@ def expire_due(session: Session, run: RunRow, desk_time: Any) -> list[str]:
     """Close every question whose time has run out; no answer in time is a refusal."""
     due = session.exec(
         select(ApprovalRow).where(
-            ApprovalRow.run_id == run.id, ApprovalRow.status == "pending", ApprovalRow.expires_index <= run.session_index
+            ApprovalRow.run_id == run.id,
+            ApprovalRow.status == "pending",
+            ApprovalRow.expires_index <= run.session_index,
         )
     ).all()
     for row in due:
@@ -244,7 +246,9 @@ def _decisions(session: Session, approval_id: str) -> tuple[DecisionRow, ...]:
     return tuple(session.exec(query).all())
 
 
-def _result(row: ApprovalRow, said: DecisionRow, all_said: tuple[DecisionRow, ...], *, repeated: bool) -> DecisionResult:
+def _result(
+    row: ApprovalRow, said: DecisionRow, all_said: tuple[DecisionRow, ...], *, repeated: bool
+) -> DecisionResult:
     return DecisionResult(
         approval_id=row.id, case_id=row.case_id, status=row.status, required=row.required,
         given=sum(d.decision == "approve" for d in all_said), decided_by=said.principal,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlmodel import select
 
 from memory.database import Database
@@ -33,9 +36,6 @@ class RunBudget:
         self._spent += used
 
 
-def _tokens(meta: dict[str, object]) -> int:
-    return sum(
-        int(value)
-        for name, value in meta.items()
-        if name in ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens") and isinstance(value, (int, float))
-    )
+def _tokens(meta: Mapping[str, Any]) -> int:
+    counts = (meta.get(name) for name in ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"))
+    return sum(int(count) for count in counts if isinstance(count, int | float))

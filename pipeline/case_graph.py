@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, TypedDict
 
+from agents.explanation.node import explain
+from agents.explanation.output import Explanation
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -20,8 +22,6 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 from sqlmodel import select
 
-from agents.explanation.node import explain
-from agents.explanation.output import Explanation
 from agents.opinion import ExplanationBrief
 from memory import evidence as evidence_store
 from memory.ledger import Stage
@@ -39,7 +39,7 @@ from tools.risk.controls import check_order, verdict
 from tools.risk.counterfactuals import counterfactuals
 from tools.risk.types import Check, MarketView, PortfolioView
 from tools.strategy.types import Features
-from tools.types import CaseState, Review
+from tools.types import CaseState, RecalledCase, Review
 
 
 class CaseGraphState(TypedDict):
@@ -133,7 +133,7 @@ def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief |
     checks = tuple(Check.model_validate(item) for item in case.checks or [])
     changed = counterfactuals(case.body, view, seen, desk.law.limits)
     review = Review.model_validate(case.review)
-    recalled = ()
+    recalled: tuple[RecalledCase, ...] = ()
     if desk.recall is not None:
         found = desk.recall.recall(
             briefs.situation(case.body, desk.market.instrument(case.symbol)), run_id=desk.run_id,

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypedDict
 
+from agents.coordinator.node import plan
+from agents.decision.node import review_candidates
+from agents.monitoring.node import monitor
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from sqlmodel import select
 
-from agents.coordinator.node import plan
-from agents.decision.node import review_candidates
-from agents.monitoring.node import monitor
 from agents.opinion import DecisionBrief, HealthFact, MonitoringBrief
 from memory import evidence as evidence_store
 from memory.database import insert_if_absent
@@ -173,7 +174,9 @@ def _decision_brief(context: CycleContext, state: CycleState) -> DecisionBrief:
     with desk.db.read() as session:
         view = portfolio_view(session, session.get_one(RunRow, desk.run_id), desk.market)
         findings = session.exec(
-            select(FindingRow).where(FindingRow.run_id == desk.run_id, FindingRow.as_of == as_of).order_by(FindingRow.id)
+            select(FindingRow)
+            .where(FindingRow.run_id == desk.run_id, FindingRow.as_of == as_of)
+            .order_by(FindingRow.id)
         ).all()
         cited = evidence_store.read(session, [i for p in proposals for i in p.evidence_ids], as_of)
         entries = [item for item in proposals if item.kind == "order.entry"][:RECALL_FOR]
@@ -230,7 +233,7 @@ def build_cycle_graph() -> CompiledStateGraph[CycleState, CycleContext, CycleSta
     steps = (gather_evidence, detect_findings, draft_proposals, review_proposals, open_cases)
     for step in steps:
         graph.add_node(step.__name__, step)
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         graph.add_edge(before.__name__, after.__name__)
     graph.add_edge(START, steps[0].__name__)
     graph.add_edge(steps[-1].__name__, END)

@@ -214,7 +214,11 @@ def health_view(store: Store) -> HealthView:
         ComponentView(component="store", state="ok", detail=store.db.dialect, at=now(), pid=None),
         engine,
         ComponentView(
-            component="model", state="ok" if store.settings.reasoner == "model" else "off", detail=model, at=None, pid=None
+            component="model",
+            state="ok" if store.settings.reasoner == "model" else "off",
+            detail=model,
+            at=None,
+            pid=None,
         ),
     )
     good = engine.state in ("ok", "busy", "starting")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from typing import Literal
+from typing import Any, Literal
 
 from memory.embedding import package_file
-from pipeline.activation import candidate
+from pipeline.activation import Kind, candidate
 from pipeline.policy import load_policy
 from pipeline.settings import LOOPBACK, Settings
 from pipeline.store import Store, open_store
@@ -35,7 +35,8 @@ def examine(settings: Settings) -> tuple[DoctorLine, ...]:
     try:
         store = open_store(settings)
     except QuarterdeckError as error:
-        return (*lines, DoctorLine(component="home", state="unsafe", text=error.message, remedy="Choose another --home or restore a backup."))
+        remedy = "Choose another --home or restore a backup."
+        return (*lines, DoctorLine(component="home", state="unsafe", text=error.message, remedy=remedy))
     return (*lines, *_home(store), _heads(settings), _ledger(store))
 
 
@@ -44,7 +45,9 @@ def _market() -> DoctorLine:
         market = open_market(None)
     except QuarterdeckError as error:
         return DoctorLine(component="market", state="missing", text=error.message, remedy="Run `make setup`.")
-    text = f"embedded market: {len(market.symbols)} names, {market.sessions[0]} to {market.sessions[-1]}, {market.label}"
+    text = (
+        f"embedded market: {len(market.symbols)} names, {market.sessions[0]} to {market.sessions[-1]}, {market.label}"
+    )
     return DoctorLine(component="market", state="ok", text=text)
 
 
@@ -104,7 +107,9 @@ def _network(settings: Settings) -> DoctorLine:
 
 
 def _home(store: Store) -> list[DoctorLine]:
-    lines = [DoctorLine(component="home", state="ok", text=f"{store.home.path} ({store.settings.mode}, {store.db.dialect})")]
+    lines = [
+        DoctorLine(component="home", state="ok", text=f"{store.home.path} ({store.settings.mode}, {store.db.dialect})")
+    ]
     for path in (store.home.ledger_key, store.home.grant_key, store.home.path / "token"):
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
             lines.append(
@@ -113,10 +118,11 @@ def _home(store: Store) -> list[DoctorLine]:
                     remedy=f"chmod 600 {path}",
                 )
             )  # fmt: skip
-    for kind, load in (("limits", load_limits), ("policy", load_policy)):
+    loaders: tuple[tuple[Kind, Any], ...] = (("limits", load_limits), ("policy", load_policy))
+    for kind, load in loaders:
         try:
-            found = candidate(store, kind)  # type: ignore[arg-type]
-            version = load(found.text).version  # type: ignore[attr-defined]
+            found = candidate(store, kind)
+            version = load(found.text).version
         except QuarterdeckError as error:
             lines.append(
                 DoctorLine(
@@ -132,7 +138,7 @@ def _home(store: Store) -> list[DoctorLine]:
 def _heads(settings: Settings) -> DoctorLine:
     if settings.heads_dir is None:
         return DoctorLine(
-            component="ledger heads", state="unsafe", text="signed heads never leave the home: truncation could be hidden",
+            component="ledger heads", state="unsafe", text="signed heads never leave the home, which could hide truncation",
             remedy="Set QUARTERDECK_HEADS_DIR to a folder on another disk or machine.",
         )  # fmt: skip
     return DoctorLine(component="ledger heads", state="ok", text=f"also kept in {settings.heads_dir}")

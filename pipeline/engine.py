@@ -70,7 +70,8 @@ class Engine:
         command = await asyncio.to_thread(commands.pending, self.store)
         if self.player.finished():
             if command is not None:
-                await asyncio.to_thread(commands.answer, self.store, command.id, "refused", "the market has no further session")
+                detail = "the market has no further session"
+                await asyncio.to_thread(commands.answer, self.store, command.id, "refused", detail)
             return
         if command is not None:
             try:
@@ -124,3 +125,12 @@ async def _main(settings: Settings) -> None:
 def run_engine(settings: Settings) -> None:
     """Run the engine until SIGTERM. The supervisor holds the home's lock."""
     asyncio.run(_main(settings))
+
+
+if __name__ == "__main__":
+    import json
+    import sys
+
+    from pipeline.settings import load_settings
+
+    run_engine(load_settings(**json.loads(sys.argv[1])))

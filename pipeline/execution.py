@@ -28,7 +28,9 @@ def dispatch(store: Store, broker: Broker, run_id: str, tick: Tick) -> int:
     """Say everything pending to the broker, in order. A doubt leaves the row for the next round, as unknown."""
     with store.db.read() as session:
         rows = session.exec(
-            select(OutboxRow).where(OutboxRow.run_id == run_id, OutboxRow.status == "pending").order_by(col(OutboxRow.id))
+            select(OutboxRow)
+            .where(OutboxRow.run_id == run_id, OutboxRow.status == "pending")
+            .order_by(col(OutboxRow.id))
         ).all()
     said = 0
     for row in rows:
@@ -212,7 +214,9 @@ def protect(store: Store, broker: Broker, run_id: str, tick: Tick) -> int:
                 stops[order.symbol] = order
             else:
                 cancel = {"run_id": run_id, "client_order_id": order.client_order_id, "action": "cancel"}
-                insert_if_absent(session, OutboxRow, {**cancel, "status": "pending", "attempts": 0, "created_wall": now()})
+                insert_if_absent(
+                    session, OutboxRow, {**cancel, "status": "pending", "attempts": 0, "created_wall": now()}
+                )
         placed = 0
         for symbol, position in held.items():
             if position.stop_price is None or symbol in stops or symbol in exits or position.quantity < 0:

@@ -78,9 +78,7 @@ def is_genuine(key: Ed25519PrivateKey, grant: GrantRow) -> bool:
 def consume(session: Session, grant: GrantRow, quantity: int) -> None:
     """Take the grant for `quantity`; ExecutionError when somebody else took it or the budget is too small."""
     if quantity > grant.quantity_budget:
-        raise ExecutionError(
-            f"grant {grant.id} covers {grant.quantity_budget}, not {quantity}", code="grant_exceeded"
-        )
+        raise ExecutionError(f"grant {grant.id} covers {grant.quantity_budget}, not {quantity}", code="grant_exceeded")
     taken = session.connection().execute(
         update(GrantRow)
         .where(col(GrantRow.id) == grant.id, col(GrantRow.status) == "minted")

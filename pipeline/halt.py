@@ -65,7 +65,7 @@ def engage(
 
 def launch(store: Store) -> None:
     """Start the halt program in its own process and go on: it must not wait for a busy desk."""
-    subprocess.Popen(
+    subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "pipeline.halt_program", "--home", str(store.home.path), "--mode", store.settings.mode],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip

@@ -84,9 +84,7 @@ def choose_run(store: Store, request: RunRequest, *, continue_run: bool, new_run
     if run is None and continue_run:
         raise HomeError("there is no run to continue: leave --continue away", code="no_run")
     if run is not None and not (continue_run or new_run):
-        raise HomeError(
-            f"{store.home.path} already holds run {run.id}: say --continue or --new-run", code="run_exists"
-        )
+        raise HomeError(f"{store.home.path} already holds run {run.id}: say --continue or --new-run", code="run_exists")
     if run is None or new_run:
         start_run(store, request)
 
@@ -128,9 +126,7 @@ async def run_sessions(
         raise ConfigError(f"--sessions {sessions}: at least one session is needed", code="bad_sessions")
     if stand_in != "none" and store.settings.mode != "replay":
         raise ConfigError("--stand-in is valid only in replay mode", code="stand_in_refused")
-    choose_run(
-        store, RunRequest(symbols=symbols, start=start, seed=seed), continue_run=continue_run, new_run=new_run
-    )
+    choose_run(store, RunRequest(symbols=symbols, start=start, seed=seed), continue_run=continue_run, new_run=new_run)
     desk = open_desk(store)
     async with open_player(desk) as player:
         stand_in_decides(desk, stand_in, 1)
@@ -150,7 +146,7 @@ def summarise(desk: Desk) -> RunSummary:
     with desk.db.read() as session:
         run = session.get_one(RunRow, desk.run_id)
         states = Counter(session.exec(select(CaseRow.state).where(CaseRow.run_id == run.id)).all())
-        drawdowns = session.exec(select(EquityRow.drawdown).where(EquityRow.run_id == run.id)).all()
+        drawdowns = session.exec(select(col(EquityRow.drawdown)).where(EquityRow.run_id == run.id)).all()
         explained = session.exec(select(ExplanationRow).where(ExplanationRow.run_id == run.id)).all()
         return RunSummary(
             run=run.id, label=str(run.config["label"]), sessions=run.sessions_played, proposals=sum(states.values()),

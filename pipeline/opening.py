@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from agents.coordinator.output import CoordinatorPlan
 from sqlmodel import Session, col, select
 
-from agents.coordinator.output import CoordinatorPlan
 from memory.ledger import Entry, Stage, append
 from memory.tables import OPEN_CASE_STATES, CaseRow, OutcomeRow, RunRow
 from pipeline.desk import Desk
@@ -87,7 +87,9 @@ def _write(
     )  # fmt: skip
 
 
-def _disposition(session: Session, desk: Desk, proposal: Proposal, plan: CoordinatorPlan) -> tuple[CaseState, str | None]:
+def _disposition(
+    session: Session, desk: Desk, proposal: Proposal, plan: CoordinatorPlan
+) -> tuple[CaseState, str | None]:
     """Where a case starts: asked, blocked with a reason, or not selected with a reason."""
     if proposal.id in plan.blocked:
         return CaseState.BLOCKED, plan.blocked[proposal.id]

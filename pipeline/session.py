@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
 from sqlmodel import col, select
@@ -163,13 +164,11 @@ class SessionPlayer:
             await self.resume(case_id, context)
 
     async def resume(self, case_id: str, context: CaseContext) -> None:
-        config = {"configurable": {"thread_id": case_id}}
+        config: RunnableConfig = {"configurable": {"thread_id": case_id}}
         state = await self.case_graph.aget_state(config)
         if not state.interrupts:
             await self.case_graph.ainvoke({"case_id": case_id}, config, context=context, durability="sync")
-        await self.case_graph.ainvoke(
-            Command(resume={"wake": case_id}), config, context=context, durability="sync"
-        )
+        await self.case_graph.ainvoke(Command(resume={"wake": case_id}), config, context=context, durability="sync")
 
     def _close(self, work: CycleWork) -> int:
         desk = self.desk

@@ -75,7 +75,9 @@ def active_run(session: Session) -> RunRow | None:
 def require_run(session: Session) -> RunRow:
     run = active_run(session)
     if run is None:
-        raise HomeError("this home has no run yet: start one with `quarterdeck run` or `quarterdeck serve`", code="no_run")
+        raise HomeError(
+            "this home has no run yet: start one with `quarterdeck run` or `quarterdeck serve`", code="no_run"
+        )
     return run
 
 

@@ -59,7 +59,8 @@ def submit_case(store: Store, market: MarketData, law: InForce, case_id: str, no
             raise_finding(
                 session, run, code="tampered", severity="critical", component="approvals", symbol=case.symbol,
                 message=f"case {case.id}: {wrong}; nothing was sent",
-                recommendation="Halt, verify the ledger and compare the database with a backup.", as_of=now_open.tick.as_of,
+                recommendation="Halt, verify the ledger and compare the database with a backup.",
+                as_of=now_open.tick.as_of,
             )  # fmt: skip
         why = wrong or _no_longer_good(store, session, market, law, run, case, approval, now_open)
         if why:
@@ -85,7 +86,8 @@ def _tampered(store: Store, session: Session, case: CaseRow, approval: ApprovalR
         "the grant's signature": grants.is_genuine(store.grant_key, grant),
         "the explanation": explanation is not None
         and explanation.sha256 == approval.explanation_hash == body.get("explanation"),
-        "the price band": body.get("band_low") == str(approval.band_low) and body.get("band_high") == str(approval.band_high),
+        "the price band": body.get("band_low") == str(approval.band_low)
+        and body.get("band_high") == str(approval.band_high),
         "the policy": body.get("policy") == approval.policy_sha256 and body.get("limits") == approval.limits_sha256,
         "the approval": approval.status == "approved" and body.get("expires_index") == approval.expires_index,
         "the people": _people(session, approval) == set(body.get("principals", ())),
@@ -151,7 +153,9 @@ def _write_order(session: Session, run: RunRow, case: CaseRow, grant: GrantRow, 
     if leg == "exit":
         for stop in live_orders(session, run.id):
             if stop.symbol == case.symbol and stop.leg == "stop":
-                session.add(OutboxRow(run_id=run.id, client_order_id=stop.client_order_id, action="cancel", created_wall=now()))
+                session.add(
+                    OutboxRow(run_id=run.id, client_order_id=stop.client_order_id, action="cancel", created_wall=now())
+                )
                 session.flush()
     request = OrderRequest(
         client_order_id=order_id(run.id, case.id, leg, 1), symbol=case.symbol, side=case.body.side,
@@ -165,7 +169,15 @@ def _write_order(session: Session, run: RunRow, case: CaseRow, grant: GrantRow, 
 
 
 def add_order(
-    session: Session, run: RunRow, request: OrderRequest, *, case_id: str, grant_id: str, leg: Leg, attempt: int, at: Tick
+    session: Session,
+    run: RunRow,
+    request: OrderRequest,
+    *,
+    case_id: str,
+    grant_id: str,
+    leg: Leg,
+    attempt: int,
+    at: Tick,
 ) -> OrderRow:
     """Write an order and what must be said about it, in the caller's transaction."""
     row = OrderRow(

@@ -10,25 +10,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from pathlib import Path
 
 from memory.tables import HeartbeatRow
 from pipeline.activation import in_force
 from pipeline.desk import RunRequest, start_run
 from pipeline.home import DeskFile
 from pipeline.settings import LOOPBACK, Settings
-from pipeline.store import active_run, now, open_store
+from pipeline.store import Store, active_run, open_store
 from tools.errors import ConfigError, HomeError
 
 READY_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 20.0
-ENGINE = ("-c", "import sys; from pipeline.settings import load_settings; from pipeline.engine import run_engine; "
-          "import json; run_engine(load_settings(**json.loads(sys.argv[1])))")  # fmt: skip
-API = ("-c", "import sys; from pipeline.settings import load_settings; from api.server import run_api; "
-       "import json; run_api(load_settings(**json.loads(sys.argv[1])))")  # fmt: skip
+RESTART_PAUSE_S = 3.0
+MODULES = {"engine": "pipeline.engine", "api": "api.server"}
 
 
-def _free(host: str, port: int) -> None:
+def require_free(host: str, port: int) -> None:
     """ConfigError(port_busy) when somebody listens there already."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -41,32 +39,62 @@ def _free(host: str, port: int) -> None:
             ) from None
 
 
-def _arguments(settings: Settings) -> str:
-    given = settings.model_dump(mode="json", exclude={"model_api_key"}, exclude_none=True)
-    return json.dumps(given)
-
-
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """The children's environment: strict checkpoints, and no tracing whatever the shell says."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("LANGSMITH_", "LANGCHAIN_"))}
-    return {**kept, "LANGGRAPH_STRICT_MSGPACK": "true", "PYTHONPATH": os.pathsep.join(sys.path[:1])}
+    return {**kept, "LANGGRAPH_STRICT_MSGPACK": "true", "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
 
 
-def _spawn(code: tuple[str, ...], settings: Settings, log: str) -> subprocess.Popen[bytes]:
-    with open(log, "ab") as out:
-        return subprocess.Popen(
-            [sys.executable, *code, _arguments(settings)], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-            env=_environment(), start_new_session=True,
-        )  # fmt: skip
+class Child:
+    """One supervised process; its output goes to a log in the home."""
+
+    def __init__(self, name: str, settings: Settings, log: Path) -> None:
+        self.name = name
+        self.log = log
+        self._arguments = json.dumps(settings.model_dump(mode="json", exclude={"model_api_key"}, exclude_none=True))
+        self._started = 0.0
+        self.process = self._spawn()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        self._started = time.monotonic()
+        with self.log.open("ab") as out:
+            return subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", MODULES[self.name], self._arguments], stdin=subprocess.DEVNULL, stdout=out,
+                stderr=out, env=child_environment(), start_new_session=True,
+            )  # fmt: skip
+
+    def died(self) -> bool:
+        return self.process.poll() is not None
+
+    def restart(self) -> bool:
+        """Start again unless it was started a moment ago; True when it was."""
+        if time.monotonic() - self._started < RESTART_PAUSE_S:
+            return False
+        self.process = self._spawn()
+        return True
+
+    def stop(self) -> None:
+        """Ask it to stop, and end it when it does not."""
+        if not self.died():
+            self.process.terminate()
+        try:
+            self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def last_words(self) -> str:
+        lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        return lines[-1] if lines else "it said nothing"
 
 
 def serve(settings: Settings, say: Callable[[str], None] = print) -> int:
-    """Run engine and API until Ctrl-C or SIGTERM; a child that dies is started again, with a pause."""
+    """Run engine and API until Ctrl-C or SIGTERM; a child that dies once the desk is ready is started again."""
     if settings.host not in LOOPBACK:
         raise ConfigError(
             f"--host {settings.host}: the desk listens on loopback only, it knows no people yet", code="not_loopback"
         )
-    _free(settings.host, settings.port)
+    require_free(settings.host, settings.port)
     store = open_store(settings)
     with store.home.lock():
         in_force(store)
@@ -81,46 +109,45 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> int:
         stopping: list[int] = []
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda number, _frame: stopping.append(number))
-        logs = {kind: str(store.home.logs / f"{kind}.log") for kind in ("engine", "api")}
-        children = {"engine": _spawn(ENGINE, settings, logs["engine"]), "api": _spawn(API, settings, logs["api"])}
-        codes = {"engine": ENGINE, "api": API}
+        children = [Child(name, settings, store.home.logs / f"{name}.log") for name in MODULES]
         store.home.desk_file.write_text(DeskFile(url=url, pid=os.getpid()).model_dump_json())
-        started, ready, restarted = time.monotonic(), False, now() - timedelta(seconds=10)
-        say("Starting engine and API ...")
         try:
-            while not stopping:
-                time.sleep(0.2)
-                for kind, child in children.items():
-                    if child.poll() is None:
-                        continue
-                    if not ready:
-                        raise HomeError(
-                            f"the {kind} stopped with status {child.returncode} before it was ready: {_last_line(logs[kind])}",
-                            code=f"{kind}_failed",
-                        )
-                    if now() - restarted > timedelta(seconds=3):
-                        say(f"The {kind} stopped with status {child.returncode}; starting it again.")
-                        children[kind], restarted = _spawn(codes[kind], settings, logs[kind]), now()
-                if not ready:
-                    ready = _listening(settings) and _engine_lives(settings, children["engine"].pid)
-                    if ready:
-                        say(f"Ready. Open {url} in a browser. Stop with Ctrl-C.")
-                    elif time.monotonic() - started > READY_TIMEOUT_S:
-                        raise HomeError(f"the desk was not ready in {READY_TIMEOUT_S:.0f} s: see {logs['engine']}", code="not_ready")
+            say("Starting engine and API ...")
+            if _wait_until_ready(store, children, stopping):
+                say(f"Ready. Open {url} in a browser. Stop with Ctrl-C.")
+                _watch(children, stopping, say)
         finally:
-            say("Stopping ...")
             store.home.desk_file.unlink(missing_ok=True)
-            for child in children.values():
-                if child.poll() is None:
-                    child.terminate()
-            for child in children.values():
-                try:
-                    child.wait(STOP_TIMEOUT_S)
-                except subprocess.TimeoutExpired:
-                    child.kill()
-                    child.wait()
+            say("Stopping ...")
+            for child in children:
+                child.stop()
     say("Stopped.")
     return 0
+
+
+def _wait_until_ready(store: Store, children: list[Child], stopping: list[int]) -> bool:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    engine = next(child for child in children if child.name == "engine")
+    while not stopping:
+        for child in children:
+            if child.died():
+                raise HomeError(f"the {child.name} could not start: {child.last_words()}", code=f"{child.name}_failed")
+        if _listening(store.settings) and _engine_lives(store, engine.process.pid):
+            return True
+        if time.monotonic() > deadline:
+            raise HomeError(f"the desk was not ready in {READY_TIMEOUT_S:.0f} s: see {engine.log}", code="not_ready")
+        time.sleep(0.2)
+    return False
+
+
+def _watch(children: list[Child], stopping: list[int], say: Callable[[str], None]) -> None:
+    while not stopping:
+        time.sleep(0.2)
+        for child in children:
+            if child.died():
+                status = child.process.returncode
+                if child.restart():
+                    say(f"The {child.name} ended with status {status} ({child.last_words()}); it was started again.")
 
 
 def _listening(settings: Settings) -> bool:
@@ -131,13 +158,7 @@ def _listening(settings: Settings) -> bool:
         return False
 
 
-def _engine_lives(settings: Settings, pid: int) -> bool:
-    with open_store(settings).db.read() as session:
+def _engine_lives(store: Store, pid: int) -> bool:
+    with store.db.read() as session:
         row = session.get(HeartbeatRow, "engine")
     return row is not None and row.pid == pid and row.state in ("ok", "busy")
-
-
-def _last_line(path: str) -> str:
-    with open(path, encoding="utf-8", errors="replace") as log:
-        lines = [line.strip() for line in log if line.strip()]
-    return lines[-1] if lines else "it said nothing"

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.cli.desk import Desk
-    from pipeline.headless import RunSummary, SessionReport
+    from pipeline.headless import RunSummary
+    from pipeline.session import SessionReport
 
 NEXT_TIMEOUT_S = 300.0
 NEXT_POLL_S = 0.2
@@ -207,7 +208,7 @@ def _report(call: Call, summary: RunSummary) -> None:
             "model calls": data["model_calls"],
             "ledger": f"{chain['entries']} entries, {'verified' if chain['verified'] else 'NOT VERIFIED'}",
             "content sha256": chain["content_sha256"],
-            "explanations": f"{told['claims']} claims, {told['numbers']} numbers, {told['unresolved']} unresolved, {told['dropped']} dropped",
+            "explanations": ", ".join(f"{told[name]} {name}" for name in ("claims", "numbers", "unresolved", "dropped")),
         },
     )  # fmt: skip
     if not chain["verified"]:

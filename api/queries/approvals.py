@@ -62,7 +62,7 @@ def _bodies(session: Session, rows: list[ApprovalRow]) -> list[ApprovalBody]:
         .where(col(DecisionRow.approval_id).in_([row.id for row in rows]), DecisionRow.decision == "approve")
         .group_by(col(DecisionRow.approval_id))
     )
-    given = {approval_id: number for approval_id, number in counts}
+    given = dict(counts.all())
     return [
         _body(row, cases[row.case_id], told.get(row.case_id), runs.get(row.run_id), given.get(row.id, 0))
         for row in rows

@@ -54,7 +54,7 @@ def case_body(row: CaseRow, approval_id: str | None) -> CaseBody:
 def approval_ids(session: Session, case_ids: list[str]) -> dict[str, str]:
     """Approval id by case id, for the cases that were asked."""
     found = session.exec(select(ApprovalRow.case_id, ApprovalRow.id).where(col(ApprovalRow.case_id).in_(case_ids)))
-    return {case_id: approval_id for case_id, approval_id in found}
+    return dict(found.all())
 
 
 def list_cases(store: Store, query: CaseQuery) -> Page[CaseBody]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from agents.explanation.output import Explanation
 from fastapi import APIRouter
 
-from agents.explanation.output import Explanation
 from api.dependencies import StoreDep
 from api.queries.approvals import get_explanation
 

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from alembic import context
 from sqlalchemy import String, Text, TypeDecorator
+from sqlmodel import SQLModel
 
-from memory import tables
+import memory.tables  # noqa: F401  (registers the tables)
 
 
 def render_item(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
@@ -23,7 +24,7 @@ def render_item(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=tables.SQLModel.metadata,
+    target_metadata=SQLModel.metadata,
     render_as_batch=True,
     render_item=render_item,
 )

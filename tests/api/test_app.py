@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-
 from starlette.websockets import WebSocketDisconnect
 
 from api.app import create_app

@@ -31,7 +31,7 @@ def test_a_request_without_token_is_refused(app_client: TestClient) -> None:
 
 @pytest.mark.parametrize("value", ["Bearer wrong", "Bearer ", "Basic abc", "Bearer \xe9"])
 def test_a_wrong_authorization_header_is_refused(app_client: TestClient, value: str) -> None:
-    assert app_client.get(DESK, headers={"authorization": value.encode("latin-1")}).status_code == 401
+    assert app_client.get(DESK, headers={b"authorization": value.encode("latin-1")}).status_code == 401
 
 
 def test_a_wrong_header_is_not_rescued_by_a_good_cookie(app_client: TestClient) -> None:

@@ -220,9 +220,8 @@ def test_doctor_has_a_line_per_finding_and_strict_turns_unsafe_into_one(
 
 
 def test_a_busy_port_and_a_foreign_host_are_refused_by_name() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        with pytest.raises(ConfigError) as busy:
-            bind("127.0.0.1", taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigError) as busy:
+        bind("127.0.0.1", taken.getsockname()[1])
     assert busy.value.code == "port_busy"
     for host in ("0.0.0.0", "::", "192.168.1.4", "example.com"):
         with pytest.raises(ConfigError) as foreign:

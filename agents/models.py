@@ -1,0 +1,105 @@
+"""The one place where a chat model is made, and where its failures get a name."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from langchain_core.language_models.chat_models import BaseChatModel
+from pydantic import SecretStr
+
+from agents.opinion import Abstain
+
+if TYPE_CHECKING:
+    import openai
+
+DEFAULT_BASE_URL = "https://api.openai.com/v1"
+NO_KEY = "no-key"
+"""Sent where no key is configured, so that a key lying in the shell never reaches another endpoint."""
+
+
+def chat_model(base_url: str | None, api_key: str, model_id: str, timeout_s: float) -> BaseChatModel:
+    """Make a ChatOpenAI for any OpenAI-compatible endpoint; nothing is sent yet.
+
+    No retries (an attempt is counted and recorded by its caller), an explicit timeout in seconds, no cache.
+    Base URL and key are always given explicitly: environment variables of other tools cannot redirect them.
+    A loopback endpoint is reached without the shell's proxy. Connections are not kept, since one engine uses
+    the model from several event loops.
+    """
+    import httpx2
+    from langchain_openai import ChatOpenAI
+
+    url = base_url or DEFAULT_BASE_URL
+    client = httpx2.AsyncClient(
+        base_url=url,
+        timeout=timeout_s,
+        limits=httpx2.Limits(max_keepalive_connections=0),
+        trust_env=not _is_loopback(url),
+        verify=_tls(),
+    )
+    return ChatOpenAI(
+        model=model_id,
+        base_url=url,
+        api_key=SecretStr(api_key or NO_KEY),
+        timeout=timeout_s,
+        max_retries=0,
+        http_async_client=client,
+        cache=False,
+        use_responses_api=False,
+    )
+
+
+def call_errors() -> tuple[type[Exception], ...]:
+    """Everything a call to an endpoint that misbehaves has been seen to raise."""
+    import openai
+
+    # A 200 with a body that is no completion surfaces from the client as one of the built-in errors.
+    return (openai.OpenAIError, TimeoutError, ValueError, TypeError, KeyError, AttributeError, IndexError)
+
+
+def failure(error: Exception) -> Abstain:
+    """Name a failure. The endpoint's own words are left out: they may echo a key."""
+    import openai
+
+    match error:
+        case openai.APITimeoutError() | TimeoutError():
+            return Abstain(reason="timeout", detail="the endpoint did not answer in time")
+        case openai.ContentFilterFinishReasonError():
+            return Abstain(reason="model_refused", detail="the endpoint's content filter stopped the answer")
+        case openai.LengthFinishReasonError():
+            return Abstain(reason="schema_invalid", detail="the answer was cut at its length limit")
+        case openai.APIStatusError():
+            return _by_status(error)
+        case openai.APIConnectionError():
+            return Abstain(reason="model_unreachable", detail="the endpoint cannot be reached")
+        case _:
+            return Abstain(reason="schema_invalid", detail=f"the endpoint's answer is no completion ({_name(error)})")
+
+
+def _by_status(error: openai.APIStatusError) -> Abstain:
+    status = error.status_code
+    if status in (400, 413, 422):
+        return Abstain(reason="model_refused", detail=f"the endpoint refused the request with status {status}")
+    return Abstain(reason="model_unreachable", detail=f"the endpoint answered with status {status}")
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    import certifi
+
+    return ssl.create_default_context(cafile=certifi.where())

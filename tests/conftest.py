@@ -1,0 +1,67 @@
+"""What every test gets: no way out to the network, and a loopback model endpoint on request."""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+def _load_peer() -> ModuleType:
+    name = "quarterdeck_openai_peer"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "peers" / "openai_peer.py")
+    if spec is None or spec.loader is None:
+        raise ImportError("tests/peers/openai_peer.py is missing")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _is_local(address: Any) -> bool:
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0])
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.split("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """Make every connection that leaves the machine raise: no test talks to a live model or source."""
+    patch = pytest.MonkeyPatch()
+
+    def guarded(name: str) -> Callable[..., Any]:
+        original = getattr(socket.socket, name)
+
+        def connect(self: socket.socket, address: Any) -> Any:
+            if not _is_local(address):
+                raise RuntimeError(f"a test tried to reach {address!r}: tests stay on loopback")
+            return original(self, address)
+
+        return connect
+
+    for name in ("connect", "connect_ex"):
+        patch.setattr(socket.socket, name, guarded(name))
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def openai_peer() -> Iterator[Callable[..., Any]]:
+    """Start loopback model endpoints: `peer = openai_peer(mode="garbage")`; all stop when the test ends."""
+    peer_class = _load_peer().OpenAIPeer
+    with ExitStack() as stack:
+        yield lambda mode="ok", **options: stack.enter_context(peer_class(mode, **options))
