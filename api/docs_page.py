@@ -25,7 +25,7 @@ details { border: 1px solid #8886; border-radius: 6px; margin: .5rem 0; padding:
 summary { cursor: pointer } code, pre { font: 13px/1.45 ui-monospace, monospace }
 pre { background: #8881; border-radius: 6px; overflow: auto; padding: .6rem }
 .verb { display: inline-block; font-weight: 700; min-width: 4rem } .post { color: #b3541e } .get { color: #2a7a4b }
-table { border-collapse: collapse; width: 100% } td, th { padding: .2rem .6rem .2rem 0; text-align: left; vertical-align: top }
+table { border-collapse: collapse; width: 100% } td { padding: .2rem .6rem .2rem 0; vertical-align: top }
 """
 
 
@@ -78,20 +78,25 @@ def _operation(path: str, verb: str, operation: Mapping[str, Any]) -> str:
 
 def _parameters(operation: Mapping[str, Any]) -> Iterator[str]:
     for item in operation.get("parameters", ()):
-        kind = escape(_type(item["schema"]))
-        note = escape(item.get("description", item["schema"].get("description", "")))
-        yield f"<tr><td><code>{escape(item['name'])}</code></td><td>{escape(item['in'])}</td><td>{kind}</td><td>{note}</td></tr>"
+        note = item.get("description", item["schema"].get("description", ""))
+        yield _row(
+            f"<code>{escape(item['name'])}</code>", escape(item["in"]), escape(_type(item["schema"])), escape(note)
+        )
 
 
 def _body(operation: Mapping[str, Any]) -> Iterator[str]:
     for media, content in operation.get("requestBody", {}).get("content", {}).items():
-        yield f"<tr><td>body</td><td>{escape(media)}</td><td>{_link(content.get('schema', {}))}</td><td></td></tr>"
+        yield _row("body", escape(media), _link(content.get("schema", {})), "")
 
 
 def _answers(operation: Mapping[str, Any]) -> Iterator[str]:
     for status, answer in operation["responses"].items():
         shapes = " ".join(_link(content.get("schema", {})) for content in answer.get("content", {}).values())
-        yield f"<tr><td>{escape(status)}</td><td>answer</td><td>{shapes}</td><td>{escape(answer['description'])}</td></tr>"
+        yield _row(escape(status), "answer", shapes, escape(answer["description"]))
+
+
+def _row(*cells: str) -> str:
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def _link(schema: Mapping[str, Any]) -> str:

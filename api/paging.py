@@ -65,10 +65,7 @@ def decode_cursor(name: str, cursor: str, table: type[SQLModel], order: Sequence
         found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(found, list) or found[0] != name or len(found) != len(order) + 1:
             raise ValueError(f"not a cursor of {name}")
-        return [
-            _adapter(table, key.column).validate_python(value)
-            for key, value in zip(order, found[1:], strict=True)
-        ]
+        return [_adapter(table, key.column).validate_python(value) for key, value in zip(order, found[1:], strict=True)]
     except (binascii.Error, UnicodeDecodeError, ValueError, ValidationError, IndexError, RecursionError):
         raise RequestError(
             f"after={cursor[:40]!r} is not a cursor of {name}: leave it out to start from the first page",

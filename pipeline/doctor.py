@@ -138,7 +138,7 @@ def _home(store: Store) -> list[DoctorLine]:
 def _heads(settings: Settings) -> DoctorLine:
     if settings.heads_dir is None:
         return DoctorLine(
-            component="ledger heads", state="unsafe", text="signed heads never leave the home, which could hide truncation",
+            component="ledger heads", state="unsafe", text="signed heads never leave the home: a cut could hide",
             remedy="Set QUARTERDECK_HEADS_DIR to a folder on another disk or machine.",
         )  # fmt: skip
     return DoctorLine(component="ledger heads", state="ok", text=f"also kept in {settings.heads_dir}")

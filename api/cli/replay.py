@@ -101,10 +101,7 @@ def next_session(ctx: typer.Context, home: HomeOption = None, as_json: JsonOptio
 
     call = Call.of(ctx, home, as_json)
     with open_desk(call) as desk:
-        if desk.store is None:
-            answer = _wait(desk, desk.post("/desk/next")["command"])
-        else:
-            answer = _play_here(desk)
+        answer = _play_here(desk) if desk.store else _wait(desk, desk.post("/desk/next")["command"])
         view = desk.get("/desk")
     answer = {**answer, "session": view["session"], "phase": view["phase"], "waiting": view["waiting"]}
     if call.as_json:
@@ -199,8 +196,9 @@ def _report(call: Call, summary: RunSummary) -> None:
         return
     cases = ", ".join(f"{state} {count}" for state, count in sorted(data["cases"].items()))
     told, chain = data["explanations"], data["ledger"]
+    counts = ", ".join(f"{told[name]} {name}" for name in ("claims", "numbers", "unresolved", "dropped"))
     print_fields(
-        f"run {data['run']} (survivors only)",
+        f"run {data['run']} ({data['label']})",
         {
             "sessions": data["sessions"], "proposals": data["proposals"], "cases": cases, "orders": data["orders"],
             "fills": data["fills"], "equity": f"{data['equity_start']} -> {data['equity_end']}",
@@ -208,7 +206,7 @@ def _report(call: Call, summary: RunSummary) -> None:
             "model calls": data["model_calls"],
             "ledger": f"{chain['entries']} entries, {'verified' if chain['verified'] else 'NOT VERIFIED'}",
             "content sha256": chain["content_sha256"],
-            "explanations": ", ".join(f"{told[name]} {name}" for name in ("claims", "numbers", "unresolved", "dropped")),
+            "explanations": counts,
         },
     )  # fmt: skip
     if not chain["verified"]:

@@ -25,7 +25,8 @@ BAD_BODIES = [
     ("/halts", {"action": "no_new", "reason": "r", "extra": 1}),
     ("/halts", {"action": "no_new", "reason": "r", "scope": "symbol"}),
     ("/halts/release", {}), ("/halts/release", {"reason": ""}), ("/halts/release", {"reason": "nothing is halted"}),
-    ("/chat", {}), ("/chat", {"text": ""}), ("/chat", {"text": "x" * 4001}), ("/chat", {"text": "x", "thread_id": "../"}),
+    ("/chat", {}), ("/chat", {"text": ""}), ("/chat", {"text": "x" * 4001}),
+    ("/chat", {"text": "x", "thread_id": "../"}),
 ]  # fmt: skip
 
 

@@ -64,8 +64,9 @@ def test_filters_stay_with_the_cursor(client: TestClient) -> None:
         ("/cases?symbol=IBM", 1), ("/cases?symbol=ZZZ", 0), ("/cases?strategy=trend", 7), ("/cases?cycle_id=other", 0),
         ("/cases?run=other", 0), ("/cases?run=all", 7), ("/approvals", 1), ("/approvals?status=all", 2),
         ("/findings?severity=critical", 1), ("/signals?symbol=IBM", 1), ("/signals?symbol=GE", 0),
-        ("/outcomes?settled=true", 0), ("/outcomes?settled=false&disposition=filled", 1), ("/lessons?state=promoted", 0),
-        ("/lessons", 1), ("/orders?state=filled", 1), ("/orders?state=new", 0), ("/orders?symbol=IBM", 1),
+        ("/outcomes?settled=true", 0), ("/outcomes?settled=false&disposition=filled", 1),
+        ("/lessons?state=promoted", 0), ("/lessons", 1), ("/orders?state=filled", 1),
+        ("/orders?state=new", 0), ("/orders?symbol=IBM", 1),
         ("/fills?symbol=IBM", 1), ("/positions", 1), ("/ledger?kind=case.awaiting", 1), ("/ledger?case_id=case_1", 1),
         ("/ledger?run=other", 0), ("/halts", 0),
     ],
@@ -87,8 +88,7 @@ def test_a_cursor_gives_back_what_went_in(index: int, rank: int, key: str) -> No
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_a_cursor_or_refused_as_one(text: str) -> None:
-    try:
+def test_any_other_text_is_refused_as_a_cursor(text: str) -> None:
+    with pytest.raises(RequestError) as caught:
         decode_cursor("cases", text, CaseRow, ORDER)
-    except RequestError as error:
-        assert error.code == "bad_cursor"
+    assert caught.value.code == "bad_cursor"

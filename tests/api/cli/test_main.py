@@ -15,7 +15,8 @@ from .conftest import Quarterdeck
 
 ONE_LINE = re.compile(r"quarterdeck: [^\n]+ \[[a-z_]+\]\n")
 COMMANDS = {
-    "run", "serve", "next", "cases", "approvals", "explain", "ask", "halt", "resume", "ledger", "doctor", "token", "version",
+    "run", "serve", "next", "cases", "approvals", "explain", "ask", "halt", "resume", "ledger", "doctor", "token",
+    "version",
 }  # fmt: skip
 
 
@@ -27,7 +28,7 @@ def test_help_lists_every_command_and_is_instant() -> None:
             [sys.executable, "-m", "api._launch", "--help"], capture_output=True, text=True, check=True
         ).stdout
         spent.append(time.monotonic() - start)
-    assert {word for word in re.findall(r"[a-z]+", told)} >= COMMANDS
+    assert set(re.findall(r"[a-z]+", told)) >= COMMANDS
     assert "_engine" not in told
     assert min(spent) < 1.0
 
@@ -145,7 +146,8 @@ def test_the_launcher_prepares_before_anything_is_imported() -> None:
     probe = (
         "import sys, os; sys.argv = ['quarterdeck', 'version', '--json']; import api._launch as launch; "
         "assert not [m for m in sys.modules if m.startswith(('langgraph', 'langchain', 'typer'))]; "
-        "import atexit; atexit.register(lambda: print(os.environ['LANGGRAPH_STRICT_MSGPACK'], 'LANGSMITH_TRACING' in os.environ)); "
+        "import atexit; seen = os.environ; "
+        "atexit.register(lambda: print(seen['LANGGRAPH_STRICT_MSGPACK'], 'LANGSMITH_TRACING' in seen)); "
         "launch.main()"
     )
     told = subprocess.run(
