@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langsmith import tracing_context
@@ -134,7 +134,7 @@ async def _one_call(
     try:
         with tracing_context(enabled=False):
             async with asyncio.timeout(context.timeout_s):
-                reply = await runnable.ainvoke(messages, config={"callbacks": []})
+                reply = cast(dict[str, Any], await runnable.ainvoke(messages, config={"callbacks": []}))
         raw = reply["raw"]
         text = raw.text if isinstance(raw, AIMessage) else ""
         details = _details(raw)

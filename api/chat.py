@@ -1,7 +1,8 @@
 """A conversation with the operator agent, as a stream of events, kept in the store.
 
 What a person types and what the agent says are words. Nothing in here can decide an approval: the tools that the
-agent is given only read, and its answer is only text.
+agent is given only read, and its answer is only text. The agent and its model libraries are loaded by the first
+question and not with the API, which must be able to take a halt without them.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Literal, NotRequired, TypedDict
 
-from agents.operator.node import answer
-from pipeline.operator_tools import chat_context, operator_tools
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 from starlette.concurrency import run_in_threadpool
@@ -38,6 +37,9 @@ class ChatEvent(TypedDict):
 
 async def converse(store: Store, principal: Principal, text: str, thread_id: str | None) -> AsyncIterator[ChatEvent]:
     """Stream the answer to one question. A failure after the first token ends the stream with an `error` event."""
+    from agents.operator.node import answer
+    from pipeline.operator_tools import chat_context, operator_tools
+
     thread = thread_id or f"thread_{secrets.token_hex(8)}"
     said: list[str] = []
     try:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, StringConstraints, computed_field
 
+from pipeline.desk_view import CurvePoint, DeskView
 from tools.risk.types import Check
 from tools.types import CaseState, Evidence, Finding, Outcome, Proposal, Review
 
@@ -168,6 +169,22 @@ class DecisionRequest(Body):
     decision: Literal["approve", "reject"]
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     reason: Annotated[Text, Field(max_length=2000)]
+
+
+class CurveBody(CurvePoint):
+    """One close of the equity curve."""
+
+    equity: Money
+
+
+class DeskBody(DeskView):
+    """The desk at a glance, with money as the rest of the API writes it."""
+
+    equity: Money
+    equity_start: Money
+    cash: Money
+    gross: Money
+    curve: tuple[CurveBody, ...]  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class CommandBody(BaseModel):

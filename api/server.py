@@ -55,3 +55,12 @@ def run_api(settings: Settings) -> None:
         uvicorn.Server(config).run(sockets=[listener])
     finally:
         listener.close()
+
+
+if __name__ == "__main__":
+    import json
+    import sys
+
+    from pipeline.settings import load_settings
+
+    run_api(load_settings(**json.loads(sys.argv[1])))

@@ -94,16 +94,16 @@ def publish(key: Ed25519PrivateKey, seq: int, head_hash: str, directories: tuple
     return signed
 
 
-def read_heads(path: Path) -> tuple[Head | str, ...]:
-    """All heads of a file; a line that is no genuine head comes back as a sentence saying so."""
+def read_heads(path: Path, public_key: str | None = None) -> tuple[Head | str, ...]:
+    """All heads of a file; a line that is no genuine head of this key comes back as a sentence saying so."""
     if not path.exists():
         return ()
     found: list[Head | str] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         try:
             item = Head.model_validate(json.loads(line))
         except (ValueError, ValidationError):
             found.append(f"line {number} is not a head")
             continue
-        found.append(item if item.is_genuine() else f"line {number} has a wrong signature")
+        found.append(item if item.is_genuine(public_key) else f"line {number} has a wrong signature")
     return tuple(found)

@@ -133,40 +133,72 @@ def _rows(session: Session) -> Iterator[LedgerRow]:
     yield from session.exec(select(LedgerRow).order_by(col(LedgerRow.seq)).execution_options(yield_per=500))
 
 
-def _agrees(row: LedgerRow) -> bool:
-    """The columns that queries use must say what the hashed content says."""
-    body = json.loads(row.content)
-    return bool(
-        (body["kind"], body["step"], body["run"], body["case"], body["revision"], body["stage"], body["rank"])
-        == (row.kind, row.step, row.run_id, row.case_id, row.revision, row.stage, row.rank)
-        and body["desk_time"] == plain(row.desk_time)
-    )
+class _Stored(NamedTuple):
+    """A record as the database holds it, unconverted: damage must be named, not stumbled over."""
+
+    seq: int
+    revision: Any
+    stage: Any
+    rank: Any
+    run_id: str | None
+    kind: str | None
+    case_id: str | None
+    step: str | None
+    desk_time: str | None
+    content: str
+    leaf: str
+    prev_hash: str
+    hash: str
 
 
-def verify(database: Database, heads_files: tuple[Path, ...] = ()) -> Verification:
-    """Walk the chain and hold it against the signed heads; name every record that is wrong."""
+def _stored(session: Session) -> Iterator[_Stored]:
+    """Every record in order. SQLite may hold any bytes in a text column, so they are read as bytes."""
+    numbers, words = _Stored._fields[:4], _Stored._fields[4:]
+    if session.get_bind().dialect.name == "sqlite":
+        words = tuple(f"CAST({name} AS BLOB)" for name in words)
+    query = text(f"SELECT {', '.join((*numbers, *words))} FROM ledger ORDER BY seq")
+    for row in session.connection().execute(query.execution_options(yield_per=500)):
+        yield _Stored(*(item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in row))
+
+
+def _is_sound(row: _Stored) -> bool:
+    """The hashes must fit the content, and the columns that queries use must say what the content says."""
+    try:
+        body = json.loads(row.content)
+        said = tuple(body[name] for name in ("kind", "step", "run", "case", "revision", "stage", "rank"))
+        at = datetime.fromisoformat(body["desk_time"]).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return bool(
+            sha256_hex(row.content.encode()) == row.leaf
+            and chain(row.prev_hash, row.leaf) == row.hash
+            and said == (row.kind, row.step, row.run_id, row.case_id, row.revision, row.stage, row.rank)
+            and at == row.desk_time
+        )
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def verify(database: Database, heads_files: tuple[Path, ...] = (), public_key: str | None = None) -> Verification:
+    """Walk the chain and hold it against the signed heads; name every record that is wrong.
+
+    With `public_key` (hex) a head that another key signed counts as forged.
+    """
     problems: list[Problem] = []
     by_seq: dict[int, str] = {}
-    by_hash: dict[str, int] = {}
     expected_seq, prev, entries = 1, GENESIS, 0
     with database.read() as session:
-        for row in _rows(session):
+        for row in _stored(session):
             entries += 1
             if row.seq != expected_seq:
                 gap = f"{expected_seq}" if row.seq == expected_seq + 1 else f"{expected_seq}..{row.seq - 1}"
                 problems.append(Problem("deleted", expected_seq, f"record {gap} is missing"))
             elif row.prev_hash != prev:
                 problems.append(Problem("reordered", row.seq, f"record {row.seq} does not follow record {row.seq - 1}"))
-            try:
-                sound = sha256_hex(row.content.encode()) == row.leaf and _agrees(row)
-            except (ValueError, KeyError):
-                sound = False
-            if not sound or chain(row.prev_hash, row.leaf) != row.hash:
+            if not _is_sound(row):
                 problems.append(Problem("edited", row.seq, f"record {row.seq} ({row.kind}) was edited"))
-            by_seq[row.seq], by_hash[row.hash] = row.hash, row.seq
+            by_seq[row.seq] = row.hash
             expected_seq, prev = row.seq + 1, row.hash
     for path in heads_files:
-        problems += _against_heads(read_heads(path), path, by_seq, expected_seq - 1)
+        problems += _against_heads(read_heads(path, public_key), path, by_seq, expected_seq - 1)
     return Verification(entries, prev, not problems, tuple(problems))
 
 

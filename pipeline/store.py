@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from memory import ledger
 from memory.database import Database
-from memory.heads import HEADS_FILE, load_key, publish
+from memory.heads import HEADS_FILE, load_key, public_hex, publish
 from memory.tables import RunRow
 from pipeline.home import Home, open_home
 from pipeline.settings import Settings
@@ -58,7 +58,7 @@ class Store:
         publish(load_key(self.home.ledger_key), seq, digest, self.heads_directories)
 
     def verify_ledger(self) -> ledger.Verification:
-        return ledger.verify(self.db, self.heads_files)
+        return ledger.verify(self.db, self.heads_files, public_hex(load_key(self.home.ledger_key)))
 
 
 def open_store(settings: Settings, *, create: bool = True) -> Store:

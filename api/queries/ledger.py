@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
@@ -85,5 +86,21 @@ def list_halts(store: Store, query: HaltQuery) -> Page[HaltBody]:
         statement = select(HaltRow).order_by(col(HaltRow.engaged_wall).desc(), col(HaltRow.id))
         if not query.all:
             statement = statement.where(col(HaltRow.released_wall).is_(None))
-        rows = list(session.exec(statement))
-    return Page[HaltBody](items=[halt_body(row) for row in rows], next=None, total=len(rows))
+        items = [halt_body(row) for row in session.exec(statement)]
+    items = [*_file_halt(store), *items]
+    return Page[HaltBody](items=items, next=None, total=len(items))
+
+
+def _file_halt(store: Store) -> list[HaltBody]:
+    """The HALT file as a halt: whoever could not reach the store stopped the desk with it."""
+    try:
+        touched = store.home.halt_file.stat().st_mtime
+    except FileNotFoundError:
+        return []
+    return [
+        HaltBody(
+            id="file", scope="firm", target=None, action="no_new", reason="the HALT file is in the home",
+            principal="file", source="file", engaged=datetime.fromtimestamp(touched, UTC), carried_out=True,
+            released=None, released_by=None,
+        )
+    ]  # fmt: skip

@@ -6,18 +6,18 @@ from fastapi import APIRouter
 
 from api.dependencies import PrincipalDep, StoreDep
 from api.errors import not_found
-from api.schemas import CommandAccepted, CommandBody
+from api.schemas import CommandAccepted, CommandBody, DeskBody
 from memory.tables import CommandRow
 from pipeline.commands import request_next
-from pipeline.desk_view import DeskView, desk_view
+from pipeline.desk_view import desk_view
 
 router = APIRouter(prefix="/desk", tags=["desk"])
 
 
 @router.get("")
-def get_desk(store: StoreDep) -> DeskView:
+def get_desk(store: StoreDep) -> DeskBody:
     """Report the clock, the book, what waits and what is halted."""
-    return desk_view(store)
+    return DeskBody.model_validate(desk_view(store).model_dump())
 
 
 @router.post("/next", status_code=202)

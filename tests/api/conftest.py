@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from agents.explanation.output import Claim, Explanation, ExplanationStats, NumberRef
 from api.app import create_app
 from memory.ledger import Entry, Stage, append
 from memory.tables import (
@@ -104,7 +105,8 @@ def seeded(store: Store) -> Seeded:
         session.add(
             RunRow(
                 id=RUN, ordinal=1, mode="replay", fingerprint="f", seed=0, start=SESSION,
-                config={"broker": "simulation"}, session_index=60, equity_start=Decimal(1_000_000),
+                config={"broker": "simulation", "label": "survivors only", "sessions": 245}, session_index=60,
+                equity_start=Decimal(1_000_000),
                 cash=Decimal(900_000), peak_equity=Decimal(1_000_000), day_start_equity=Decimal(1_000_000),
                 created_wall=AS_OF,
             )
@@ -134,10 +136,11 @@ def seeded(store: Store) -> Seeded:
 
 
 def _book(session, seen: Evidence) -> None:  # type: ignore[no-untyped-def]
+    told = explanation(seen.id)
     session.add(
         ExplanationRow(
-            case_id="case_0", run_id=RUN, sha256="a" * 64, claims=0, numbers=0, unresolved=0, dropped=0,
-            reasoner="rules", body=explanation(),
+            case_id="case_0", run_id=RUN, sha256=told.sha256, claims=1, numbers=1, unresolved=0, dropped=0,
+            reasoner="rules", body=plain(told),
         )
     )  # fmt: skip
     request = OrderRequest(
@@ -208,9 +211,15 @@ def _book(session, seen: Evidence) -> None:  # type: ignore[no-untyped-def]
     session.add(LessonRow(id="les_1", run_id=RUN, state="quarantined", scope="trend", as_of=AS_OF, body=lesson))
 
 
-def explanation() -> dict[str, object]:
+def explanation(evidence_id: str) -> Explanation:
     """A bound explanation as the case graph keeps it."""
-    return {"prose": "Buy IBM.", "claims": [], "reasoner": "rules"}
+    close = NumberRef(text="120.50", value=Decimal("120.5"), unit="money", evidence_id=evidence_id, pointer="/close")
+    claim = Claim(id="c1", kind="thesis", text="IBM closed at 120.50.", evidence_ids=(evidence_id,), numbers=(close,))
+    return Explanation(
+        case_id="case_0", proposal_id="prop_0", proposal_digest="0" * 64, claims=(claim,), binding_constraint=None,
+        counterfactuals=(), dissent=None, unknowns=(), similar_cases=(), prose="IBM closed at 120.50.",
+        reasoner="rules", stats=ExplanationStats(claims=1, numbers=1, unresolved=0, dropped=0),
+    )  # fmt: skip
 
 
 @pytest.fixture

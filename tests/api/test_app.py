@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from starlette.websockets import WebSocketDisconnect
 
 from api.app import create_app
 from api.events import PING
+from tools.errors import QuarterdeckError
 
-from .conftest import BASE_URL, SYMBOLS, Seeded
+from .conftest import BASE_URL, SYMBOLS, Seeded, explanation
 
 EVENTS = "ws://127.0.0.1:8000/api/v1/events"
 CASE_FIELDS = {
@@ -129,9 +131,17 @@ def test_an_approval_shows_what_is_bound_and_how_long_it_lasts(client: TestClien
     assert item["id"] == seeded.approval_id
     assert (item["sessions_left"], item["given"], item["required"]) == (1, 0, 1)
     assert item["band"] == {"low": "118.00", "high": "123.00"}
-    assert item["explanation"]["sha256"] == "a" * 64
+    bound = explanation(seeded.evidence_id)
+    assert item["explanation"] == {"prose": bound.prose, "sha256": bound.sha256}
     assert item["case"]["id"] == seeded.case_id
     assert client.get(f"/api/v1/approvals/{seeded.approval_id}").json() == item
+
+
+def test_an_explanation_carries_its_case_and_the_hash_that_was_bound(client: TestClient, seeded: Seeded) -> None:
+    told = client.get(f"/api/v1/explanations/{seeded.case_id}").json()
+    bound = explanation(seeded.evidence_id)
+    assert told == {**bound.model_dump(mode="json"), "sha256": bound.sha256}
+    assert told["case_id"] == seeded.case_id
 
 
 def test_a_position_is_valued_at_its_mark(client: TestClient) -> None:
@@ -146,6 +156,65 @@ def test_the_ledger_opens_its_content_and_verifies(client: TestClient) -> None:
     verdict = client.get("/api/v1/ledger/verify").json()
     assert (verdict["verified"], verdict["entries"], verdict["problems"]) == (True, len(SYMBOLS), [])
     assert verdict["head"] == client.get("/api/v1/ledger").json()["items"][-1]["hash"]
+
+
+def test_the_desk_at_a_glance_has_the_published_fields(client: TestClient) -> None:
+    view = client.get("/api/v1/desk").json()
+    assert set(view) == {
+        "mode", "label", "run", "session", "session_index", "sessions_total", "phase", "stage", "holding", "as_of",
+        "equity", "equity_start", "cash", "drawdown", "day_change", "gross", "positions", "waiting",
+        "data_age_hours", "principal", "reasoner", "model", "halts", "findings_open", "ledger", "speed", "version",
+        "curve",
+    }  # fmt: skip
+    assert (view["mode"], view["run"], view["waiting"], view["positions"]) == ("replay", "run_1", 1, 1)
+    assert view["equity_start"] == "1000000.00"
+    assert view["gross"] == "12110.00"
+    assert [point["session"] for point in view["curve"]] == ["2009-11-11", "2009-11-12", "2009-11-13"]
+
+
+def test_a_halt_file_shows_as_a_halt_and_is_released_like_one(client: TestClient, seeded: Seeded) -> None:
+    seeded.store.home.halt_file.write_text("no_new: storm")
+    assert [halt["id"] for halt in client.get("/api/v1/halts").json()["items"]] == ["file"]
+    assert client.get("/api/v1/desk").json()["stage"] == "halted"
+    assert client.post("/api/v1/halts/release", json={"reason": "over"}).status_code == 200
+    assert client.get("/api/v1/halts").json()["items"] == []
+
+
+@pytest.mark.parametrize("action", ["cancel", "flatten", "no_new"])
+def test_cancel_and_flatten_start_the_halt_program(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    started: list[object] = []
+    monkeypatch.setattr("pipeline.halt.launch", started.append)
+    answer = client.post("/api/v1/halts", json={"action": action, "reason": "storm"})
+    assert (answer.status_code, answer.json()["action"]) == (201, action)
+    assert len(started) == (0 if action == "no_new" else 1)
+
+
+def test_chat_that_fails_midway_ends_with_an_error_event(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_question: str, _tools: object, _context: object) -> AsyncIterator[str]:
+        yield "Half "
+        raise QuarterdeckError("the model went away", code="model_unreachable")
+
+    monkeypatch.setattr("agents.operator.node.answer", fail)
+    frames = client.post("/api/v1/chat", json={"text": "why?"}).text.strip().split("\n\n")
+    events = [json.loads(frame.removeprefix("data: ")) for frame in frames]
+    assert events == [
+        {"type": "token", "text": "Half "},
+        {"type": "error", "code": "model_unreachable", "message": "the model went away"},
+    ]
+
+
+def test_chat_passes_on_only_evidence_that_exists(
+    client: TestClient, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cite(_question: str, _tools: object, _context: object) -> AsyncIterator[str]:
+        yield f"See {seeded.evidence_id[:8]}"
+        yield f"{seeded.evidence_id[8:]} and ev_0123456789abcdef."
+
+    monkeypatch.setattr("agents.operator.node.answer", cite)
+    text = client.post("/api/v1/chat", json={"text": "why?"}).text
+    assert json.loads(text.strip().rpartition("data: ")[2])["evidence_ids"] == [seeded.evidence_id]
 
 
 def test_next_session_is_a_wish_with_an_id(client: TestClient) -> None:

@@ -3,17 +3,12 @@ from __future__ import annotations
 import json
 import os
 import socket
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from filelock import FileLock
 from sqlmodel import select
 
-from api.app import create_app
 from api.server import bind
 from memory.tables import CaseRow, HaltRow
 from pipeline.home import DeskFile
@@ -24,27 +19,9 @@ from .conftest import Quarterdeck
 
 TABLE_COMMANDS = [
     ("cases", "list"), ("cases", "show", "case_0"), ("approvals", "list"), ("approvals", "list", "--status", "all"),
+    ("explain", "case_0"),
     ("ledger", "verify"), ("token",), ("version",),
 ]  # fmt: skip
-
-
-@pytest.fixture
-def desk(seeded: Seeded) -> Iterator[str]:
-    """A desk that holds the home: the API on a free port, the lock and the desk file."""
-    listener = bind("127.0.0.1", 0)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = uvicorn.Server(uvicorn.Config(create_app(seeded.store), log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    with FileLock(str(seeded.store.home.path / "lock")):
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        seeded.store.home.desk_file.write_text(DeskFile(url=url, pid=os.getpid()).model_dump_json())
-        yield url
-        seeded.store.home.desk_file.unlink(missing_ok=True)
-        server.should_exit = True
-        thread.join(10)
-    listener.close()
 
 
 @pytest.fixture(params=["local", "remote"])

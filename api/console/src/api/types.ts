@@ -33,9 +33,9 @@ export interface CurvePoint {
 export interface Desk {
   mode: Mode;
   label: string;
-  run: string;
+  run: string | null;
   session: string | null;
-  session_index: number;
+  session_index: number | null;
   sessions_total: number;
   phase: "open" | "close" | null;
   stage: "waiting" | "playing" | "starting" | "halted" | "finished" | "safe";
@@ -220,6 +220,7 @@ export interface Claim {
   text: string;
   evidence_ids: string[];
   numbers: NumberRef[];
+  taint: boolean;
 }
 
 export interface RecalledCase {
@@ -237,13 +238,15 @@ export interface Explanation {
   case_id: string;
   sha256: string;
   claims: Claim[];
-  binding_constraint: Check | { text: string } | string | null;
-  counterfactuals: (Counterfactual | string)[];
-  dissent: string | string[] | null;
+  binding_constraint: Check | null;
+  counterfactuals: Counterfactual[];
+  dissent: string | null;
   unknowns: string[];
   similar_cases: RecalledCase[];
   prose: string;
   reasoner: string;
+  model_abstained: string | null;
+  stats: { claims: number; numbers: number; unresolved: number; dropped: number };
 }
 
 export interface Position {

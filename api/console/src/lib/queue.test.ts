@@ -4,7 +4,7 @@ import { pieces } from "./claims";
 import { newestWindow } from "./paging";
 import { changesBetween, notional, priorDecision, sortQueue } from "./queue";
 import { readRoute } from "./router";
-import { gauge, rebase, ticks } from "./scale";
+import { dateMarks, gauge, rebase, ticks } from "./scale";
 
 function approval(id: string, rank: number, quantity: number, price: string, sessionsLeft = 1): Approval {
   const proposal = {
@@ -66,6 +66,11 @@ describe("ledger windows", () => {
 });
 
 describe("geometry", () => {
+  it("labels months, or both ends of a short curve", () => {
+    expect(dateMarks(["2009-11-30", "2009-12-01", "2009-12-02", "2010-01-04"], 9)).toEqual([1, 3]);
+    expect(dateMarks(["2009-11-13", "2009-11-16"], 9)).toEqual([0, 1]);
+    expect(dateMarks(["2009-11-13"], 9)).toEqual([]);
+  });
   it("puts the limit at three quarters and cuts what overshoots", () => {
     expect(gauge("0.05", "0.05")?.fill).toBeCloseTo(0.75);
     expect(gauge("5", "1")?.fill).toBe(1);

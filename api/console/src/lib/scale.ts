@@ -42,9 +42,10 @@ export function rebase(values: readonly (number | null)[], start: number): (numb
   return values.map((value) => (value === null || !first ? null : (value / first) * start));
 }
 
-/** Positions of the first point of each month, thinned to at most `most`. */
-export function monthStarts(sessions: readonly string[], most: number): number[] {
+/** Positions worth a date label: the first point of each month, thinned to `most`; the two ends of a short curve. */
+export function dateMarks(sessions: readonly string[], most: number): number[] {
   const starts = sessions.flatMap((s, i) => (i > 0 && s.slice(0, 7) !== sessions[i - 1]?.slice(0, 7) ? [i] : []));
+  if (starts.length < 2) return sessions.length > 1 ? [0, sessions.length - 1] : [];
   const every = Math.max(1, Math.ceil(starts.length / Math.max(1, most)));
   return starts.filter((_, i) => i % every === 0);
 }

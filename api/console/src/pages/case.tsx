@@ -3,13 +3,14 @@ import { useResource } from "../api/live";
 import type { CaseDetail, Explanation, Outcome } from "../api/types";
 import { Empty, Facts, Failed, Id, Loading, Notice, Panel, SideWord, State } from "../parts/basics";
 import { Checks } from "../parts/checks";
+import { DecisionLines } from "../parts/decisions";
 import { EvidenceList } from "../parts/evidence";
 import { ExplanationPanels } from "../parts/explanation";
 import { ProposalFacts, ReviewLines } from "../parts/proposal";
 import { FillsTable, OrdersTable } from "../parts/tables";
 import { decimal, money, percent, words } from "../lib/format";
 import { link } from "../lib/router";
-import { day, instant, wallTime } from "../lib/time";
+import { day, instant } from "../lib/time";
 
 /** The whole life of one case: what was explained, who decided, what was sent and filled, how it ended. */
 export function CasePage({ id }: { id: string }) {
@@ -41,24 +42,22 @@ export function CasePage({ id }: { id: string }) {
       </header>
       <Panel title="Decisions">
         {item.decisions.length === 0 && <Empty>{item.approval_id ? "Nobody has decided." : "No person was asked."}</Empty>}
-        <ul className="lines">
-          {item.decisions.map((d, i) => <li key={i}><b>{words(d.decision)}</b> by {d.principal}, {wallTime(d.at)}: {d.reason}</li>)}
-        </ul>
+        <DecisionLines items={item.decisions} />
       </Panel>
       <Panel title="Orders"><OrdersTable items={item.orders} /></Panel>
       <Panel title="Fills"><FillsTable items={item.fills} /></Panel>
       {item.outcome && <Panel title="Outcome"><OutcomeFacts outcome={item.outcome} /></Panel>}
+      {explained.data
+        ? <ExplanationPanels explanation={explained.data} evidence={item.evidence} />
+        : explained.error
+          ? <Notice>No explanation was made: only a case that is asked, or that acts, is explained.</Notice>
+          : <Loading what="the explanation" />}
       <Panel title="Proposal"><ProposalFacts item={item} equity={null} /></Panel>
       <Panel title="Evidence" aside={`${item.evidence.length} items`}>
         {item.evidence.length ? <EvidenceList items={item.evidence} /> : <Empty>No evidence is attached.</Empty>}
       </Panel>
       {item.review && <Panel title="Review"><ReviewLines review={item.review} /></Panel>}
       {item.checks && <Panel title="Checks"><Checks checks={item.checks} /></Panel>}
-      {explained.data
-        ? <ExplanationPanels explanation={explained.data} evidence={item.evidence} />
-        : explained.error
-          ? <Notice>No explanation was made: only a case that is asked, or that acts, is explained.</Notice>
-          : <Loading what="the explanation" />}
       <Panel title="History">
         <ol className="timeline">
           {item.history.map((entry) => (

@@ -98,7 +98,7 @@ function Book({ desk }: { desk: Desk }) {
     <Panel title="Desk">
       <Facts
         rows={[
-          ["Run", <code>{desk.run}</code>],
+          ["Run", desk.run ? <code>{desk.run}</code> : "none yet"],
           ["Signed in as", desk.principal],
           ["Started with", money(desk.equity_start, 0)],
           ["Reasoner", desk.reasoner],

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import type { CurvePoint } from "../api/types";
 import { NONE, money, number, percent } from "../lib/format";
-import { linear, monthStarts, path, rebase, ticks } from "../lib/scale";
+import { dateMarks, linear, path, rebase, ticks } from "../lib/scale";
 import { day } from "../lib/time";
 
 const LEFT = 64;
@@ -42,6 +42,9 @@ export function EquityChart({ curve, start }: { curve: readonly CurvePoint[]; st
   const y = linear(range, [TOP + EQUITY_H, TOP]);
   const under = TOP + EQUITY_H + GAP;
   const yd = linear([0, deepest * 1.1], [under, under + DRAWDOWN_H]);
+  const sessions = curve.map((p) => p.session);
+  const marks = dateMarks(sessions, Math.floor((width - LEFT) / 70));
+  const ends = marks[0] === 0;
   const shown = at === null ? n - 1 : Math.min(at, n - 1);
   const point = curve[shown];
 
@@ -82,8 +85,10 @@ export function EquityChart({ curve, start }: { curve: readonly CurvePoint[]; st
               <text className="axis" x={LEFT - 8} y={yd(v) + 4} textAnchor="end">{percent(v, 1)}</text>
             </g>
           ))}
-          {monthStarts(curve.map((p) => p.session), Math.floor((width - LEFT) / 70)).map((i) => (
-            <text key={i} className="axis" x={x(i)} y={HEIGHT - 6} textAnchor="middle">{monthOf(curve[i]!.session)}</text>
+          {marks.map((i) => (
+            <text key={i} className="axis" x={x(i)} y={HEIGHT - 6} textAnchor={i === 0 ? "start" : i === n - 1 ? "end" : "middle"}>
+              {ends ? day(sessions[i]) : monthOf(sessions[i] ?? "")}
+            </text>
           ))}
           <line className="start" x1={LEFT} x2={width - RIGHT} y1={y(base)} y2={y(base)} />
           <path className="line-index" d={path(index.map((v, i) => (v === null ? null : [x(i), y(v)])))} />

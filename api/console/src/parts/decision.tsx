@@ -8,6 +8,7 @@ import { changesBetween, priorDecision, type PriorDecision } from "../lib/queue"
 import { link } from "../lib/router";
 import { countdown, wallTime } from "../lib/time";
 import { Id, Notice, Panel } from "./basics";
+import { DecisionLines } from "./decisions";
 import { orderSentence } from "./proposal";
 
 type Problem =
@@ -69,17 +70,17 @@ export function DecisionForm({ approval, decisions, next }: {
         {problem && problem.kind !== "reason" && !result && <ProblemNote problem={problem} caseId={approval.case_id} />}
         {!result && approval.status !== "pending" && problem?.kind !== "decided" && problem?.kind !== "expired" && (
           <Notice title={`This request is ${words(approval.status)}`} testId="decision-result">
-            <Decided decisions={decisions} /> <a href={link("cases", approval.case_id)}>Open the case</a>
+            <DecisionLines items={decisions} /> <a href={link("cases", approval.case_id)}>Open the case</a>
           </Notice>
         )}
-        {problem?.kind === "decided" && <Decided decisions={decisions} />}
+        {problem?.kind === "decided" && <DecisionLines items={decisions} />}
         {open && !result && changed && (
           <Changed before={seen} after={approval} accept={() => { setSeen(approval); setProblem(null); }} />
         )}
       </div>
       {(!result || result.status === "pending") && open && (
         <form onSubmit={(event: FormEvent) => event.preventDefault()} noValidate>
-          <p className="releases">Approving releases: <b>{orderSentence(seen.case)}</b></p>
+          {!changed && <p className="releases">Approving releases: <b>{orderSentence(seen.case)}</b></p>}
           <label className="field" htmlFor="decision-reason">
             Reason
             <textarea id="decision-reason" data-testid="decision-reason" rows={3} maxLength={2000} required value={reason}
@@ -134,17 +135,6 @@ function ProblemNote({ problem, caseId }: { problem: Problem; caseId: string }) 
     default:
       return <Notice tone="bad" title="The decision was not saved" testId="decision-result">{problem.text}</Notice>;
   }
-}
-
-function Decided({ decisions }: { decisions: readonly CaseDecision[] }) {
-  if (decisions.length === 0) return null;
-  return (
-    <ul className="lines">
-      {decisions.map((d, i) => (
-        <li key={i}>{words(d.decision)} by {d.principal}, {wallTime(d.at)}: {d.reason}</li>
-      ))}
-    </ul>
-  );
 }
 
 function Changed({ before, after, accept }: { before: Approval; after: Approval; accept: () => void }) {

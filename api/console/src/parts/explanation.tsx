@@ -7,30 +7,27 @@ import { day } from "../lib/time";
 import { Empty, Panel, State, Tag } from "./basics";
 import { showEvidence } from "./evidence";
 
-export function Counterfactuals({ items }: { items: readonly (Counterfactual | string)[] }) {
+export function Counterfactuals({ items }: { items: readonly Counterfactual[] }) {
   if (items.length === 0) return <Empty>No change of size, price or limits within reach would alter the verdict.</Empty>;
   return (
     <ul className="lines">
-      {items.map((item, i) => typeof item === "string"
-        ? <li key={i}>{item}</li>
-        : (
-          <li key={i}>
-            <Tag tone={item.verdict === "pass" ? "good" : "bad"}>{item.verdict}</Tag> {item.text}
-            {item.binding_control && <span className="muted"> ({words(item.binding_control)})</span>}
-          </li>
-        ))}
+      {items.map((item, i) => (
+        <li key={i}>
+          <Tag tone={item.verdict === "pass" ? "good" : "bad"}>{item.verdict}</Tag> {item.text}
+          {item.binding_control && <span className="muted"> ({words(item.binding_control)})</span>}
+        </li>
+      ))}
     </ul>
   );
 }
 
 export function Dissent({ explanation }: { explanation: Explanation }) {
   const { dissent, unknowns } = explanation;
-  const against = dissent === null ? [] : Array.isArray(dissent) ? dissent : [dissent];
   return (
     <div className="two">
       <div>
         <h3>Dissent</h3>
-        {against.length ? <ul className="lines">{against.map((text, i) => <li key={i}>{text}</li>)}</ul> : <Empty>Nobody argued against.</Empty>}
+        {dissent ? <p>{dissent}</p> : <Empty>Nobody argued against.</Empty>}
       </div>
       <div>
         <h3>Not known</h3>
@@ -65,8 +62,7 @@ export function SimilarCases({ items }: { items: readonly RecalledCase[] }) {
 
 export function Binding({ value }: { value: Explanation["binding_constraint"] }) {
   if (!value) return null;
-  const text = typeof value === "string" ? value : "message" in value ? value.message : value.text;
-  return <p className="binding"><b>Nearest limit:</b> {text}</p>;
+  return <p className="binding"><b>Nearest limit:</b> {words(value.control)}, {value.message}</p>;
 }
 
 export function Prose({ explanation, evidence }: { explanation: Explanation; evidence: readonly Evidence[] }) {
@@ -85,8 +81,20 @@ export function Prose({ explanation, evidence }: { explanation: Explanation; evi
         </details>
       )}
       <p className="foot">
-        Every figure resolves to evidence. Written by {explanation.reasoner}; hash <code title={explanation.sha256}>{explanation.sha256.slice(0, 12)}</code>
+        <Grounding explanation={explanation} /> Written by {explanation.reasoner}; hash <code title={explanation.sha256}>{explanation.sha256.slice(0, 12)}</code>
       </p>
+    </>
+  );
+}
+
+function Grounding({ explanation: { stats, model_abstained: abstained } }: { explanation: Explanation }) {
+  return (
+    <>
+      {stats.unresolved === 0
+        ? <>All {stats.numbers} figures resolve to evidence.</>
+        : <span className="down">{stats.unresolved} of {stats.numbers} figures do not resolve to evidence.</span>}
+      {stats.dropped > 0 && <> {stats.dropped} {stats.dropped === 1 ? "text was" : "texts were"} dropped for a figure without source.</>}
+      {abstained && <> The model's text is not shown: {words(abstained)}.</>}
     </>
   );
 }
@@ -94,6 +102,7 @@ export function Prose({ explanation, evidence }: { explanation: Explanation; evi
 function ClaimLine({ claim, numbers }: { claim: Claim; numbers: Map<string, number> }) {
   return (
     <li>
+      {claim.taint && <><Tag tone="warn">untrusted text</Tag>{" "}</>}
       {pieces(claim).map((piece, i) => {
         const { ref } = piece;
         return ref

@@ -106,7 +106,7 @@ function SessionLine({ desk }: { desk: Desk | null }) {
   return (
     <div className="session-line" data-testid="session-line">
       <span><b>{session ? day(session) : "No session yet"}</b>{desk.phase ? `, after the ${desk.phase}` : ""}</span>
-      {replay && total > 0 && (
+      {replay && index !== null && total > 0 && (
         <>
           <progress max={total} value={index + 1} aria-label="Replay progress" />
           <span>{index + 1} of {total}</span>

@@ -1,0 +1,198 @@
+"""The model reviewer: one call for up to twenty candidates, and its ballot turned into reviews.
+
+The model sees short handles, never sizes, and its word is joined with the rules: the tighter of the two stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import reduce
+
+from agents.coordinator.rules import effective_factor
+from agents.decision import rules
+from agents.decision.output import FACTORS, MAX_RATIONALE, Ballot, Line, ballot_schema
+from agents.opinion import Abstain, Context, DecisionBrief
+from agents.reasoning import call_structured
+from prompts.loader import load
+from tools.types import Evidence, Proposal, Review, ReviewReason
+
+BATCH = 20
+CALL = "decision.review"
+TOKENS_PER_LINE = 160
+TOKENS_SPARE = 400
+
+FEATURES_SHOWN = (
+    "close",
+    "sma_20",
+    "sma_50",
+    "high_55",
+    "momentum_60",
+    "zscore_20",
+    "rsi_14",
+    "volatility_20",
+    "adv_20",
+)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Up to twenty candidates with their handles, and the handles of the evidence each may cite."""
+
+    candidates: dict[str, Proposal]
+    evidence: dict[str, Evidence]
+    citable: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, proposals: Sequence[Proposal], brief: DecisionBrief) -> Batch:
+        candidates = {f"c{index}": item for index, item in enumerate(proposals, 1)}
+        handles: dict[str, str] = {}
+        evidence: dict[str, Evidence] = {}
+        citable: dict[str, tuple[str, ...]] = {}
+        for handle, proposal in candidates.items():
+            cited = [item for item in (brief.find(one) for one in proposal.evidence_ids) if item is not None]
+            mine = {item.id: item for item in (*cited, *rules.text_about(proposal, brief))}
+            for item in mine.values():
+                if item.id not in handles:
+                    handles[item.id] = f"e{len(handles) + 1}"
+                    evidence[handles[item.id]] = item
+            citable[handle] = tuple(handles[one] for one in mine)
+        return cls(candidates, evidence, citable)
+
+
+async def review(proposals: Sequence[Proposal], brief: DecisionBrief, context: Context) -> dict[str, Review]:
+    """Review what increases risk, in batches that run at the same time. Every proposal gets exactly one review."""
+    batches = [proposals[start : start + BATCH] for start in range(0, len(proposals), BATCH)]
+    answers = await asyncio.gather(*(_review_batch(Batch.of(part, brief), brief, context) for part in batches))
+    return {proposal_id: item for part in answers for proposal_id, item in part.items()}
+
+
+async def _review_batch(batch: Batch, brief: DecisionBrief, context: Context) -> dict[str, Review]:
+    prompt = load("decision/review").render(
+        max_rationale=MAX_RATIONALE,
+        factors=FACTORS,
+        market=_market(brief),
+        candidates="\n".join(_candidate(handle, batch, brief) for handle in batch.candidates),
+        text=_text(batch),
+    )
+
+    def complaint(ballot: Ballot) -> str | None:
+        said = [line.candidate for line in ballot.lines]
+        missing = [handle for handle in batch.candidates if handle not in said]
+        unknown = sorted(set(said) - set(batch.candidates))
+        parts = [
+            f"no line for {', '.join(missing)}" if missing else "",
+            f"unknown {', '.join(unknown)}" if unknown else "",
+        ]
+        return "; ".join(part for part in parts if part) or None
+
+    answer = await call_structured(
+        context,
+        call=CALL,
+        prompt=prompt,
+        output=Ballot,
+        schema=ballot_schema(list(batch.candidates), list(batch.evidence)),
+        max_output_tokens=TOKENS_SPARE + TOKENS_PER_LINE * len(batch.candidates),
+        complaint=complaint,
+    )
+    thresholds = rules.Thresholds.of(context.thresholds)
+    if isinstance(answer, Abstain):
+        return {item.id: silent(item, answer) for item in batch.candidates.values()}
+    lines = [line for ballot in answer.values for line in ballot.lines]
+    reviews = {}
+    for handle, proposal in batch.candidates.items():
+        said = [_to_review(line, proposal, batch) for line in lines if line.candidate == handle]
+        if not said:
+            missing = Abstain(reason="schema_invalid", detail="the answer left this candidate out")
+            reviews[proposal.id] = silent(proposal, missing)
+            continue
+        reviews[proposal.id] = against_rules(reduce(join, said), rules.review(proposal, brief, thresholds))
+    return reviews
+
+
+def silent(proposal: Proposal, abstain: Abstain) -> Review:
+    """No opinion, with its reason. It is never a trade (P3)."""
+    reason = ReviewReason(code="model_silent", text=f"The model gave no opinion: {abstain.detail}.")
+    return Review(
+        proposal_id=proposal.id, verdict="abstain", abstain_reason=abstain.reason, reasons=(reason,), reasoner="model"
+    )
+
+
+def join(one: Review, other: Review) -> Review:
+    """The tighter of two reviews of one proposal, with the reasons of both; a call for a person survives a keep."""
+    winner, loser = (one, other) if effective_factor(one) <= effective_factor(other) else (other, one)
+    changed: dict[str, object] = {"reasons": (*winner.reasons, *loser.reasons)}
+    if winner.verdict in ("keep", "scale") and loser.verdict == "escalate":
+        changed |= {"verdict": "escalate", "factor": effective_factor(winner)}
+    return winner.model_copy(update=changed)
+
+
+def against_rules(said: Review, reference: Review) -> Review:
+    """Join the model's review with the rules' and note where they differ."""
+    joined = join(said, reference).model_copy(update={"reasoner": "model"})
+    if said.verdict == reference.verdict and effective_factor(said) == effective_factor(reference):
+        return joined
+    dissent = f"The model said {said.verdict}, the rules said {reference.verdict}; the tighter one stands."
+    return joined.model_copy(update={"dissent": dissent})
+
+
+def _to_review(line: Line, proposal: Proposal, batch: Batch) -> Review:
+    cited = tuple(batch.evidence[one].id for one in line.evidence if one in batch.citable[line.candidate])
+    reason = ReviewReason(code=line.reason, text=_shown(line.rationale), evidence_ids=cited)
+    factor = {"scale": Decimal(line.factor_percent) / 100, "veto": Decimal(0)}.get(line.verdict, Decimal(1))
+    return Review(
+        proposal_id=proposal.id,
+        verdict=line.verdict,
+        factor=factor,
+        reasons=(reason,),
+        abstain_reason="evidence_missing" if line.verdict == "abstain" else None,
+        reasoner="model",
+    )
+
+
+def _shown(text: str) -> str:
+    """A model's sentence without control and invisible characters."""
+    kept = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
+    return " ".join(kept.split())
+
+
+def _candidate(handle: str, batch: Batch, brief: DecisionBrief) -> str:
+    proposal = batch.candidates[handle]
+    features = rules.features_of(proposal, brief)
+    shown = (
+        ", ".join(
+            f"{name} {value:.4g}" for name in FEATURES_SHOWN if (value := rules.number(features, name)) is not None
+        )
+        if features
+        else "no features in evidence"
+    )
+    returns = [i.excess_return for i in brief.recalled.get(proposal.id, ()) if i.excess_return is not None]
+    past = ", ".join(f"{value:+.4f}" for value in returns) or "none"
+    findings = "; ".join(item.code for item in brief.findings if item.symbol == proposal.symbol) or "none"
+    return (
+        f"- {handle}: {proposal.side} {proposal.symbol}, {proposal.strategy}, strength {proposal.strength:.2f}. "
+        f"Features: {shown}. Excess returns of similar settled cases: {past}. Findings: {findings}. "
+        f"Evidence: {', '.join(batch.citable[handle]) or 'none'}"
+    )
+
+
+def _market(brief: DecisionBrief) -> str:
+    series = [
+        f"{item.payload.get('series')} {item.payload.get('value')} {item.payload.get('unit')}"
+        for item in brief.evidence
+        if item.kind in ("index", "rate", "macro") and not item.taint
+    ]
+    book = f"{len(brief.portfolio.positions)} open positions, drawdown {float(brief.portfolio.drawdown):.4f}"
+    return "\n".join([*series, book])
+
+
+def _text(batch: Batch) -> str:
+    lines = [
+        f"{handle} {item.symbol or ''} {item.event_time.date()}: {item.payload.get('text')}"
+        for handle, item in batch.evidence.items()
+        if item.kind == "headline"
+    ]
+    return "\n".join(lines) or "none"

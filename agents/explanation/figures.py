@@ -1,0 +1,145 @@
+"""Numbers that stand in evidence: every numeric leaf of a payload, its JSON pointer and what it measures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from agents.explanation.output import Unit
+from tools.errors import ToolRejected
+from tools.types import Evidence
+
+_UNITS: dict[Unit, frozenset[str]] = {
+    "fraction": frozenset({
+        "momentum_60", "volatility_20", "drawdown", "factor", "strength", "confidence", "calibrated_confidence",
+        "similarity", "excess_return", "mean_excess_return", "view_return", "index_return", "interval_low",
+        "interval_high",
+    }),
+    "money": frozenset({
+        "close", "sma_20", "sma_50", "high_55", "atr_14", "adv_20", "reference_price", "notional", "stop_price", "atr",
+        "low", "high", "open", "average_price", "mark", "equity", "cash", "gross", "price", "market_value",
+        "entry_price", "exit_price", "realised", "unrealised",
+    }),
+    "quantity": frozenset({"quantity", "volume"}),
+    "sessions": frozenset({"horizon_sessions", "held_sessions"}),
+    "count": frozenset({"n", "positions"}),
+}  # fmt: skip
+_BY_KEY: dict[str, Unit] = {key: unit for unit, keys in _UNITS.items() for key in keys}
+
+_BY_CONTROL: dict[str, Unit] = {
+    "total_open_risk": "fraction", "daily_loss": "fraction", "drawdown": "fraction", "stale_data": "hours",
+    "price_collar": "money", "max_notional": "money", "min_notional": "money", "buying_power": "money",
+    "max_quantity": "quantity", "reduce_only": "quantity", "max_open_positions": "count",
+}  # fmt: skip
+
+_BY_FIELD: dict[str, Unit] = {"quantity": "quantity", "price": "money", "equity": "money", "sector_cap": "fraction"}
+_BY_DECLARED: dict[str, Unit] = {"percent": "percent", "usd": "money", "share": "fraction", "hours": "hours"}
+
+_NUMERIC = re.compile(r"-?\d+(?:\.\d+)?")
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One numeric value of one payload."""
+
+    evidence_id: str
+    pointer: str
+    value: Decimal
+    unit: Unit
+
+
+def leaves(evidence: Iterable[Evidence]) -> Iterator[Leaf]:
+    """Every number of every payload, in the order given; decimal strings count, booleans and other text do not."""
+    for item in evidence:
+        for path, value in _walk(item.payload, ()):
+            number = as_number(value)
+            if number is not None:
+                yield Leaf(item.id, pointer_of(path), number, _unit(item, path))
+
+
+def strings(evidence: Iterable[Evidence]) -> Iterator[tuple[str, str, str]]:
+    """Every text of every payload as (evidence id, pointer, text)."""
+    for item in evidence:
+        for path, value in _walk(item.payload, ()):
+            if isinstance(value, str):
+                yield item.id, pointer_of(path), value
+
+
+def dates(evidence: Iterable[Evidence]) -> frozenset[date]:
+    """Every date of the evidence: when it happened, when it was known, and those in the payload."""
+    found: set[date] = set()
+    for item in evidence:
+        found |= {item.event_time.date(), item.known_at.date()}
+    for _, _, text in strings(evidence):
+        for part in _ISO_DATE.findall(text):
+            try:
+                found.add(date.fromisoformat(part))
+            except ValueError:
+                continue
+    return frozenset(found)
+
+
+def times(evidence: Iterable[Evidence]) -> frozenset[tuple[int, int]]:
+    """Hour and minute (UTC) of every moment of the evidence."""
+    moments: list[datetime] = [moment for item in evidence for moment in (item.event_time, item.known_at)]
+    return frozenset((moment.hour, moment.minute) for moment in moments)
+
+
+def as_number(value: Any) -> Decimal | None:
+    """A JSON number or a decimal string as Decimal; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, (int, float)):
+        return Decimal(repr(value))
+    if isinstance(value, str) and _NUMERIC.fullmatch(value):
+        return Decimal(value)
+    return None
+
+
+def pointer_of(path: Sequence[str]) -> str:
+    """RFC 6901 pointer of a path."""
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def resolve(payload: Mapping[str, Any], pointer: str) -> Any:
+    """The value a pointer names; ToolRejected when nothing stands there."""
+    node: Any = payload
+    for part in [p.replace("~1", "/").replace("~0", "~") for p in pointer.split("/")[1:]]:
+        try:
+            node = node[int(part)] if isinstance(node, list) else node[part]
+        except (KeyError, IndexError, ValueError, TypeError):
+            raise ToolRejected(f"nothing stands at {pointer}: name an existing field", code="bad_pointer") from None
+    return node
+
+
+def _walk(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _walk(value, (*path, str(key)))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _walk(value, (*path, str(index)))
+    else:
+        yield path, node
+
+
+def _unit(item: Evidence, path: tuple[str, ...]) -> Unit:
+    """What a leaf measures: by its control, by a declared unit beside it, or by its name."""
+    key = path[-1]
+    if item.kind == "checks" and len(path) >= 3 and path[0] == "checks":
+        control = path[1]
+        return "fraction" if control.endswith("_share") else _BY_CONTROL.get(control, "plain")
+    parent: Any = item.payload
+    for part in path[:-1]:
+        parent = parent[int(part)] if isinstance(parent, list) else parent[part]
+    beside = parent if isinstance(parent, dict) else {}
+    if key in ("original", "changed"):
+        return _BY_FIELD.get(str(beside.get("field")), "plain")
+    if key in ("value", "limit") and "unit" in beside:
+        return _BY_DECLARED.get(str(beside["unit"]), "plain")
+    return _BY_KEY.get(key, "plain")
