@@ -1,7 +1,8 @@
 """The SQL database: the only truth. SQLite by default, PostgreSQL when a URL says so.
 
 Every write transaction on SQLite begins with BEGIN IMMEDIATE: two processes then queue for the lock
-instead of failing half-way or forking the ledger. On PostgreSQL the ledger takes an advisory lock.
+instead of failing half-way or forking the ledger. On PostgreSQL it begins with one advisory lock, for the same
+reason: what a transaction read is still so when it writes, and two of them cannot deadlock.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
@@ -20,6 +21,8 @@ from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_f
 from tools.errors import ConfigError, HomeError
 
 BUSY_TIMEOUT_MS = 30_000
+WRITE_LOCK = 0x51444C45
+"""Key of the PostgreSQL advisory lock that every write transaction holds."""
 _WRITE = "quarterdeck_write"
 
 
@@ -54,9 +57,10 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             parsed = make_url(url)
-        except ArgumentError as error:
-            raise ConfigError(f"database URL cannot be parsed: {error}", code="bad_database_url") from None
-        self.dialect = parsed.get_backend_name()
+            self.dialect = parsed.get_backend_name()
+            parsed.get_dialect()
+        except (ArgumentError, ValueError) as error:
+            raise ConfigError(f"database URL cannot be used: {error}", code="bad_database_url") from None
         if self.dialect not in {"sqlite", "postgresql"}:
             raise ConfigError(
                 f"database {self.dialect!r} is not supported: use sqlite:/// or postgresql+psycopg://",
@@ -75,9 +79,11 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One write transaction, serialised against every other writer on SQLite."""
+        """One write transaction, serialised against every other writer."""
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
-            session.connection()
+            connection = session.connection()
+            if self.dialect == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITE_LOCK})
             yield session
 
     def check(self) -> None:
@@ -103,5 +109,5 @@ def insert_if_absent(session: Session, row: type[SQLModel], values: Mapping[str,
     """Insert one row unless its key is taken; True when it was inserted."""
     table = getattr(row, "__table__")  # noqa: B009  (SQLModel does not type it)
     build = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    result = session.connection().execute(build(table).values(**values).on_conflict_do_nothing())
-    return bool(result.rowcount)
+    insert = build(table).values(**values).on_conflict_do_nothing().returning(*table.primary_key.columns)
+    return session.connection().execute(insert).first() is not None

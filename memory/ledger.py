@@ -18,13 +18,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from memory.database import Database
+from memory.database import WRITE_LOCK, Database
 from memory.heads import Head, read_heads
 from memory.tables import LedgerRow
 from tools.canonical import canonical_bytes, plain, sha256_hex
 
 GENESIS = "0" * 64
-_ADVISORY_LOCK = 0x51444C45
 
 
 class Stage(IntEnum):
@@ -84,7 +83,7 @@ class Verification(NamedTuple):
 def append(session: Session, entry: Entry) -> LedgerRow:
     """Append inside the caller's write transaction, so that state and record live or die together."""
     if session.get_bind().dialect.name == "postgresql":
-        session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITE_LOCK})
     session.flush()
     last = session.exec(select(LedgerRow.seq, LedgerRow.hash).order_by(col(LedgerRow.seq).desc()).limit(1)).first()
     seq, prev = (last[0] + 1, last[1]) if last else (1, GENESIS)

@@ -100,12 +100,16 @@ class Recall:
         return int(self._collection.count())
 
     def _reindex(self) -> None:
-        """Bring the index to what SQL says when the two differ in size."""
+        """Bring the index to what SQL says: forget what SQL does not hold, add what the index lacks."""
         with self._database.read() as session:
-            rows = session.exec(select(MemoryRow).order_by(col(MemoryRow.id))).all()
-        if len(rows) != self.count():
-            for start in range(0, len(rows), 1000):
-                self._index(list(rows[start : start + 1000]))
+            known = set(session.exec(select(MemoryRow.id)).all())
+            indexed = set(self._collection.get(include=[])["ids"])
+            missing = sorted(known - indexed)
+            for start in range(0, len(missing), 1000):
+                query = select(MemoryRow).where(col(MemoryRow.id).in_(missing[start : start + 1000]))
+                self._index(list(session.exec(query.order_by(col(MemoryRow.id))).all()))
+        if surplus := sorted(indexed - known):
+            self._collection.delete(ids=surplus)
 
     def _index(self, rows: list[MemoryRow]) -> None:
         self._collection.upsert(

@@ -29,9 +29,12 @@ def load_blob(session: Session, digest: str) -> Any:
     row = session.get(BlobRow, digest)
     if row is None:
         raise LedgerError(f"recording {digest[:12]} is missing", code="recording_missing")
-    data = zlib.decompress(row.data)
+    try:
+        data = zlib.decompress(row.data)
+    except zlib.error:
+        data = b""
     if sha256_hex(data) != digest:
-        raise LedgerError(f"recording {digest[:12]} was edited", code="recording_edited")
+        raise LedgerError(f"recording {digest[:12]} was edited or damaged", code="recording_edited")
     return json.loads(data)
 
 

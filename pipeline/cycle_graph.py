@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypedDict
 
-from agents.coordinator.node import plan
-from agents.decision.node import review_candidates
-from agents.monitoring.node import monitor
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from sqlmodel import select
 
+from agents.coordinator.node import plan
+from agents.decision.node import review_candidates
+from agents.monitoring.node import monitor
 from agents.opinion import DecisionBrief, HealthFact, MonitoringBrief
 from memory import evidence as evidence_store
 from memory.database import insert_if_absent
 from memory.recordings import record
-from memory.tables import FindingRow, HeadlineRow, RunRow, SignalRow
+from memory.tables import CaseRow, FindingRow, HeadlineRow, RunRow, SignalRow
 from pipeline.book import portfolio_view
 from pipeline.briefs import portfolio_evidence, recall_evidence, recalled_cases, situation
 from pipeline.desk import Desk
@@ -93,6 +93,24 @@ async def gather_evidence(state: CycleState, runtime: Runtime[CycleContext]) -> 
     return {"evidence_ids": await asyncio.to_thread(_gather, runtime.context)}
 
 
+def _data_age(context: CycleContext) -> float:
+    """Hours since the newest bar became known."""
+    tick = context.work.tick
+    newest = max(bar.known_at for bar in context.desk.market.bars(tick.session, tick.as_of).values())
+    return (tick.as_of - newest).total_seconds() / 3600
+
+
+def _abstention_share(context: CycleContext) -> float:
+    """Share of the last session's reviews that were abstentions; 0 when there were none."""
+    with context.desk.db.read() as session:
+        reviews = session.exec(
+            select(CaseRow.review).where(
+                CaseRow.run_id == context.desk.run_id, CaseRow.opened_index == context.work.index - 1
+            )
+        ).all()
+    return sum(item["verdict"] == "abstain" for item in reviews) / len(reviews) if reviews else 0.0
+
+
 def _health(context: CycleContext) -> MonitoringBrief:
     desk, work = context.desk, context.work
     as_of = work.tick.as_of
@@ -104,7 +122,8 @@ def _health(context: CycleContext) -> MonitoringBrief:
         ("book", "drawdown", float(view.drawdown), float(limits.max_drawdown), "share", None),
         ("book", "largest_position", float(largest / view.equity) if view.equity > 0 else 1.0,
          float(limits.max_position_share), "share", None),
-        ("market", "data_age_hours", 0.0, float(limits.max_data_age_hours), "hours", None),
+        ("market", "data_age_hours", _data_age(context), float(limits.max_data_age_hours), "hours", None),
+        ("agents", "abstention_share", _abstention_share(context), None, "share", None),
         *[("market", f"quality:{i.code}", i.value, i.limit, i.unit, i.symbol) for i in work.issues],
         *[("recall", "degraded", 1.0, 0.0, "flag", None) for _ in desk.degraded],
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from statistics import fmean
 
 from agents.decision.output import RuleReason
 from agents.opinion import DecisionBrief
+from tools.canonical import round_float
 from tools.errors import ConfigError
 from tools.types import Evidence, Proposal, Review, ReviewReason, Verdict
 
@@ -138,7 +139,7 @@ def _text(proposal: Proposal, brief: DecisionBrief, thresholds: Thresholds) -> O
     if not tones or fmean(tones.values()) > thresholds.negative_tone:
         return None
     lowest = min(tones.values())
-    text = f"Headlines speak strongly against it; the lowest tone is {lowest:.2f}."
+    text = f"Headlines speak strongly against it; the lowest tone is {exact(lowest):.2f}."
     return Objection("veto", _reason("text_negative", text, *tones))
 
 
@@ -156,14 +157,14 @@ def _liquidity(features: Evidence, thresholds: Thresholds) -> Objection | None:
         return Objection("veto", _reason("illiquid", "Nobody knows what is traded in it a day.", features.id))
     if adv >= thresholds.minimum_adv:
         return None
-    return Objection("veto", _reason("illiquid", f"Only {adv:,.0f} is traded in it a day.", features.id))
+    return Objection("veto", _reason("illiquid", f"Only {exact(adv):,.0f} is traded in it a day.", features.id))
 
 
 def _volatility(features: Evidence, thresholds: Thresholds) -> Objection | None:
     volatility = number(features, "volatility_20")
     if volatility is None or volatility <= thresholds.high_volatility:
         return None
-    percent = Decimal(repr(volatility)) * 100
+    percent = exact(volatility) * 100
     text = f"Its volatility of {percent:.1f} % a year counts as high, so less is done."
     return Objection("scale", _reason("too_volatile", text, features.id))
 
@@ -174,8 +175,8 @@ def _past(proposal: Proposal, brief: DecisionBrief, thresholds: Thresholds) -> O
         return None
     recalled = {item.case_id for item in brief.recalled[proposal.id]}
     source = next((e for e in brief.evidence if e.kind == "recall" and _case_ids(e) == recalled), None)
-    mean = Decimal(repr(fmean(returns))) * 100
-    text = f"{len(returns)} settled similar cases averaged {mean:.1f} % against the index, so less is done."
+    mean = exact(fmean(returns)) * 100
+    text = f"{len(returns)} settled similar cases averaged {mean:+.1f} % against the index, so less is done."
     return Objection("scale", _reason("past_cases_poor", text, *([source.id] if source else [])))
 
 
@@ -206,6 +207,11 @@ def number(item: Evidence, key: str) -> float | None:
     """A numeric field of a payload; None where it is missing or no number."""
     value = item.payload.get(key)
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def exact(value: float) -> Decimal:
+    """A statistic as its evidence holds it, so that rounding for display agrees with it."""
+    return Decimal(repr(round_float(value)))
 
 
 def _reason(code: RuleReason, text: str, *evidence_ids: str) -> ReviewReason:

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from agents.explanation.grounding import check
 from agents.explanation.output import Claim, ClaimKind
+from tools.canonical import round_float
 from tools.types import Evidence
 
 
@@ -68,6 +69,11 @@ class ClaimBuilder:
                 }
             )
         )
+
+
+def exact(value: float) -> Decimal:
+    """A statistic as its evidence holds it: ten digits, in decimal, so that rounding for display agrees."""
+    return Decimal(repr(round_float(value)))
 
 
 def money(value: Decimal) -> str:

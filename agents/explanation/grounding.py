@@ -63,6 +63,7 @@ def check(
     unresolved += _ids(masked, held, known_ids)
     found_dates, wrong_dates = _dates(masked, held)
     unresolved += wrong_dates
+    _series(masked, held)
     fields = frozenset(part for leaf in leaves(held) for part in leaf.pointer.split("/"))
     mask_structure(masked, fields)
     usable = [leaf for leaf in leaves(held) if only is None or (leaf.evidence_id, leaf.pointer) in only]
@@ -116,6 +117,15 @@ def _quotations(masked: Masked, evidence: tuple[Evidence, ...]) -> None:
         quoted = found[1] or found[2]
         if any(quoted in text for text in texts):
             masked.blank(*found.span())
+
+
+def _series(masked: Masked, evidence: tuple[Evidence, ...]) -> None:
+    """Blank the names of series, which may hold digits: a name is no figure."""
+    for item in evidence:
+        name = item.payload.get("series")
+        if isinstance(name, str) and any(c.isalpha() for c in name):
+            for written in {name, name.replace("_", " ")}:
+                masked.blank_all(re.compile(rf"(?<![\w.]){re.escape(written)}(?!\w)"))
 
 
 def _ids(masked: Masked, evidence: tuple[Evidence, ...], known: frozenset[str]) -> list[str]:

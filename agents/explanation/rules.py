@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from agents.explanation.claims import ClaimBuilder, money, percent
+from agents.explanation.claims import ClaimBuilder, exact, money, percent
 from agents.explanation.figures import as_number
 from agents.explanation.output import Claim, ClaimKind, Explanation, ExplanationStats
 from agents.opinion import ExplanationBrief
@@ -101,8 +101,8 @@ def _proposal(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
     horizon = f"{proposal.horizon_sessions} session" + ("" if proposal.horizon_sessions == 1 else "s")
     builder.say(
         "view",
-        f"The view is for {horizon}, with a strength of {proposal.strength:.2f} and a confidence of "
-        f"{proposal.confidence:.2f} that nothing has calibrated yet.",
+        f"The view is for {horizon}, with a strength of {exact(proposal.strength):.2f} and a confidence of "
+        f"{exact(proposal.confidence):.2f} that nothing has calibrated yet.",
         own,
     )
 
@@ -178,13 +178,13 @@ def _similar(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
         builder.say("similar_case", f"{count} {signed(mean)} against the index.", (source,))
     for item in brief.recalled:
         ended = (
-            f"{signed(Decimal(repr(item.excess_return)))} against the index"
+            f"{signed(exact(item.excess_return))} against the index"
             if item.excess_return is not None
             else "not settled yet"
         )
         builder.say(
             "similar_case",
-            f"{item.symbol} by {item.strategy} ({item.case_id}), similarity {item.similarity:.2f}: "
+            f"{item.symbol} by {item.strategy} ({item.case_id}), similarity {exact(item.similarity):.2f}: "
             f"{item.state.value.replace('_', ' ')}, {ended}.",
             (source,),
         )
@@ -223,7 +223,7 @@ def _surroundings(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
             cited = builder.cited(finding.evidence_ids)
             builder.quote("finding", finding.message, cited, f"Open finding: {finding.code.replace('_', ' ')}.")
     for item in builder.find("features", symbol)[:1]:
-        builder.say("data_age", f"Its prices are those of the close of {item.event_time.date()}.", (item,))
+        builder.say("data_age", f"Its features were computed from the close of {item.event_time.date()}.", (item,))
 
 
 def _observation(item: Evidence) -> str:
@@ -237,8 +237,7 @@ def _observation(item: Evidence) -> str:
     else:
         figure = f"{value:,.2f}" + (f" {unit}" if unit else "")
     when = f"observed {item.event_time.date()}, known since {item.known_at.date()}"
-    label = name if not any(c.isdigit() for c in name) else "S&P 500" if item.kind == "index" else item.kind
-    return f"{label}: {figure} ({when})."
+    return f"{name}: {figure} ({when})."
 
 
 def _text_evidence(builder: ClaimBuilder, brief: ExplanationBrief) -> list[Evidence]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -173,20 +174,30 @@ def _play_here(desk: Desk) -> dict[str, Any]:
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[SessionReport], None]]:
-    """A bar on stderr: sessions played, the date reached, equity and what waits."""
+    """Progress on stderr: a bar that goes away on a terminal, else one line per session."""
+    if not sys.stderr.isatty():
+        played = 0
+
+        def note(report: SessionReport) -> None:
+            nonlocal played
+            played += 1
+            print_note(f"{report.session}  {played}/{total}  equity {report.equity:,.0f}")
+
+        yield note
+        return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )  # fmt: skip
-    with Progress(*columns, console=console(stderr=True), transient=False) as bar:
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("loading the market", total=total, note="")
 
-        def on_session(report: SessionReport) -> None:
-            bar.update(task, advance=1, description=str(report.session), note=f"equity {report.equity:,.0f}")
+        def advance(report: SessionReport) -> None:
+            bar.update(task, advance=1, description=report.session, note=f"equity {report.equity:,.0f}")
 
-        yield on_session
+        yield advance
 
 
 def _report(call: Call, summary: RunSummary) -> None:

@@ -34,7 +34,10 @@ def current(database: Database) -> str | None:
 
 
 def upgrade(database: Database) -> None:
-    """Bring the database to the newest revision; refuses one from a newer version of the code."""
+    """Bring the database to the newest revision; refuses one from a newer version of the code.
+
+    It runs in one write transaction: of two processes that create a home at once, the second finds it done.
+    """
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     found = current(database)
     if found is not None and found not in known:
@@ -44,6 +47,9 @@ def upgrade(database: Database) -> None:
     if found == newest():
         return
     config = _config()
-    with database.engine.begin() as connection:
+    with database.write() as session:
+        connection = session.connection()
+        if MigrationContext.configure(connection).get_current_revision() == newest():
+            return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 from memory.database import Database
@@ -12,7 +14,11 @@ START = datetime(2009, 11, 13, 21, 0, tzinfo=UTC)
 
 
 def main(url: str, name: str, count: int) -> None:
-    """Append `count` records, one transaction each, as soon as somebody writes a line to standard input."""
+    """Append `count` records, one transaction each, as soon as somebody writes a line to standard input.
+
+    Pauses of up to 3 ms let the other process in: without them SQLite lets one writer run ahead.
+    """
+    pause = random.Random(name)
     database = Database(url)
     with database.read() as session:
         session.connection()
@@ -27,6 +33,7 @@ def main(url: str, name: str, count: int) -> None:
                     desk_time=START + timedelta(minutes=number), stage=Stage.SYSTEM,
                 ),
             )  # fmt: skip
+        time.sleep(pause.uniform(0, 0.003))
     database.dispose()
 
 

@@ -1,0 +1,80 @@
+"""The migrations lead to the tables of the models, from nothing, once, and never backwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+from sqlmodel import SQLModel
+
+import memory.tables  # noqa: F401  (registers the tables)
+from memory.database import Database
+from memory.migrations import current, newest, upgrade
+from tools.errors import HomeError
+
+
+def test_the_migrated_schema_is_that_of_the_models(any_db: Database) -> None:
+    with any_db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_a_change_of_a_model_without_a_migration_would_be_seen(any_db: Database) -> None:
+    with any_db.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE halts DROP COLUMN release_reason"))
+    with any_db.engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
+    assert any("release_reason" in str(item) for item in found)
+
+
+def test_an_upgrade_of_an_up_to_date_database_changes_nothing(any_db: Database) -> None:
+    assert current(any_db) == newest()
+    upgrade(any_db)
+    assert current(any_db) == newest()
+
+
+def test_an_empty_database_has_no_revision(any_url: str) -> None:
+    database = Database(any_url)
+    assert current(database) is None
+    database.dispose()
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(any_db: Database) -> None:
+    with any_db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999_from_the_future'"))
+    with pytest.raises(HomeError, match="9999_from_the_future") as caught:
+        upgrade(any_db)
+    assert caught.value.code == "home_too_new"
+    assert current(any_db) == "9999_from_the_future"
+
+
+def test_two_processes_may_create_the_same_database_at_once(any_url: str) -> None:
+    script = (
+        "import sys; from memory.database import Database; from memory.migrations import upgrade; "
+        "database = Database(sys.argv[1]); print('ready', flush=True); sys.stdin.readline(); upgrade(database)"
+    )
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, any_url], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    for worker in workers:
+        _, complaint = worker.communicate(timeout=60)
+        assert worker.returncode == 0, complaint
+    database = Database(any_url)
+    assert current(database) == newest()
+    database.dispose()
