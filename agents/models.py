@@ -49,6 +49,7 @@ def chat_model(base_url: str | None, api_key: str, model_id: str, timeout_s: flo
         http_async_client=client,
         cache=False,
         use_responses_api=False,
+        http_socket_options=(),
     )
 
 

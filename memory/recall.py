@@ -108,8 +108,9 @@ class Recall:
             for start in range(0, len(missing), 1000):
                 query = select(MemoryRow).where(col(MemoryRow.id).in_(missing[start : start + 1000]))
                 self._index(list(session.exec(query.order_by(col(MemoryRow.id))).all()))
-        if surplus := sorted(indexed - known):
-            self._collection.delete(ids=surplus)
+        surplus = sorted(indexed - known)
+        for start in range(0, len(surplus), 1000):
+            self._collection.delete(ids=surplus[start : start + 1000])
 
     def _index(self, rows: list[MemoryRow]) -> None:
         self._collection.upsert(

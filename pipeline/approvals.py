@@ -25,6 +25,8 @@ from tools.errors import ApprovalError
 from tools.types import CaseState, Frozen, Instant
 
 MAX_REASON = 2_000
+STAND_IN_PREFIX = "stand-in:"
+"""How the name of a declared stand-in begins, and nobody else's: it is all that a submission sees of one."""
 Answer = Literal["approve", "reject"]
 
 
@@ -135,7 +137,7 @@ def _refuse_if_closed(
             f"decided before: {first.principal} said {first.decision} at {first.decided_wall:%Y-%m-%d %H:%M:%SZ}",
             code="decided",
         )
-    if row.status == "expired" or run.session_index >= row.expires_index:
+    if row.status == "expired" or (run.session_index >= row.expires_index and not late_refusal):
         raise ApprovalError(f"the question expired before the open of {row.expires}", code="expired")
     if row.status == "voided":
         raise ApprovalError("the question was voided: its case no longer stands", code="expired")
@@ -149,7 +151,10 @@ def _unspent(session: Session, row: ApprovalRow) -> bool:
 def _refuse_if_forbidden(
     store: Store, session: Session, case: CaseRow, run: RunRow, principal: Principal, decision: Answer
 ) -> None:
-    if principal.kind == "stand_in":
+    stands_in = principal.name.startswith(STAND_IN_PREFIX)
+    if principal.kind not in ("person", "stand_in") or stands_in != (principal.kind == "stand_in"):
+        raise ApprovalError(f"{principal.name!r} may not decide as a {principal.kind}", code="forbidden")
+    if stands_in:
         require_stand_in_allowed(run)
     if decision == "approve" and case.risk_effect != "reduces" and halt.blocks_increase(store, session, case):
         raise ApprovalError("a halt is in force: nothing that increases risk is approved", code="forbidden")

@@ -11,15 +11,14 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from agents.models import chat_model
 from agents.opinion import Context
 from memory.database import Database
 from memory.ledger import Entry, Stage, append
 from memory.recall import Recall
-from memory.recordings import CycleRecorder
 from memory.tables import RunRow
 from pipeline.activation import InForce, in_force
 from pipeline.budget import RunBudget
+from pipeline.context import agent_context
 from pipeline.store import Store, active_run, now
 from pipeline.venue import open_broker, open_market
 from tools.canonical import content_sha256, stable_id
@@ -71,20 +70,6 @@ class Desk:
 
     def agent_context(self, cycle_id: str) -> Context:
         return agent_context(self.store, self.run_id, cycle_id, self.budget)
-
-
-def agent_context(store: Store, run_id: str, cycle_id: str, budget: RunBudget) -> Context:
-    """The context of agents: rules, or a model where a key or a base URL is configured."""
-    settings = store.settings
-    recorder = CycleRecorder(store.db, run_id, cycle_id)
-    if settings.reasoner == "rules":
-        return Context(reasoner="rules", recorder=recorder, budget=budget)
-    key = settings.model_api_key.get_secret_value() if settings.model_api_key else ""
-    model = chat_model(settings.model_base_url, key, settings.model_id, settings.model_timeout_s)
-    return Context(
-        reasoner="model", recorder=recorder, budget=budget, model=model, model_id=settings.model_id,
-        timeout_s=settings.model_timeout_s,
-    )  # fmt: skip
 
 
 def start_run(store: Store, request: RunRequest) -> RunRow:

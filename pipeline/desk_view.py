@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
@@ -203,26 +204,33 @@ def health_view(store: Store) -> HealthView:
     """Health per component. The store is asked first: when it cannot answer, everything is down."""
     try:
         with store.db.read() as session:
-            row = session.get(HeartbeatRow, "engine")
+            beats = {row.component: row for row in session.exec(select(HeartbeatRow)).all()}
             session.exec(select(func.count()).select_from(CaseRow)).one()
     except SQLAlchemyError as error:
         lost = ComponentView(component="store", state="down", detail=type(error).__name__, at=None, pid=None)
         return HealthView(status="down", components=(lost,))
-    engine = _engine(row)
-    model = store.settings.model_id if store.settings.reasoner == "model" else "no model configured"
+    engine = _engine(beats.get("engine"))
+    modelled = store.settings.reasoner == "model"
     components = (
+        ComponentView(component="api", state="ok", detail="answers", at=now(), pid=os.getpid()),
         ComponentView(component="store", state="ok", detail=store.db.dialect, at=now(), pid=None),
         engine,
+        *(_told(name, beats.get(name)) for name in ("broker", "recall")),
         ComponentView(
-            component="model",
-            state="ok" if store.settings.reasoner == "model" else "off",
-            detail=model,
-            at=None,
-            pid=None,
+            component="model", state="ok" if modelled else "off", at=None, pid=None,
+            detail=store.settings.model_id if modelled else "no model configured, agents use their rules",
         ),
-    )
-    good = engine.state in ("ok", "busy", "starting")
+    )  # fmt: skip
+    good = all(item.state in ("ok", "busy", "starting") for item in components if item.component != "model")
     return HealthView(status="ok" if good else "degraded", components=components)
+
+
+def _told(name: str, row: HeartbeatRow | None) -> ComponentView:
+    """What the engine said last of a component that only it can see."""
+    if row is None:
+        return ComponentView(component=name, state="off", detail="the engine has not opened it yet", at=None, pid=None)
+    state: Literal["ok", "down"] = "ok" if row.state == "ok" else "down"
+    return ComponentView(component=name, state=state, detail=row.detail, at=row.at_wall, pid=row.pid)
 
 
 def _engine(row: HeartbeatRow | None) -> ComponentView:

@@ -114,6 +114,9 @@ async def _main(settings: Settings) -> None:
     if run is None:
         start_run(store, RunRequest(seed=0))
     desk = open_desk(store)
+    beat(store, "broker", "ok", desk.broker.name)
+    recall = desk.recall
+    beat(store, "recall", "ok" if recall else "down", f"{recall.count()} cases" if recall else desk.degraded[0])
     async with open_player(desk) as player:
         engine = Engine(store, desk, player)
         loop = asyncio.get_running_loop()

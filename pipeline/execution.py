@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from memory.database import insert_if_absent
 from memory.ledger import Entry, Stage, append
 from memory.tables import CaseRow, FillRow, GrantRow, OrderRow, OutboxRow, RunRow
+from pipeline import halt
 from pipeline.book import LIVE_ORDER_STATES, book_fill, live_orders, open_positions
 from pipeline.cases import advance
 from pipeline.faults import reach
@@ -61,8 +62,15 @@ def _say(store: Store, broker: Broker, row: OutboxRow) -> BrokerOrder:
     if known is not None:
         return known
     with store.db.read() as session:
-        request = session.get_one(OrderRow, row.client_order_id).body
-    return broker.submit(request)
+        order = session.get_one(OrderRow, row.client_order_id)
+        case = session.get(CaseRow, order.case_id)
+        if (
+            case is not None
+            and not order.body.reduce_only
+            and halt.stopped_since(store, session, case, row.created_wall)
+        ):
+            raise ExecutionError(f"{row.client_order_id} was not sent: a halt came before it", code="halted")
+    return broker.submit(order.body)
 
 
 def _done(session: Session, row: OutboxRow) -> None:

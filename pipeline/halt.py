@@ -7,6 +7,7 @@ read counts as halted. Releasing voids what was pending; it sends nothing.
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import subprocess
 import sys
 from datetime import datetime
@@ -66,7 +67,10 @@ def engage(
 def launch(store: Store) -> None:
     """Start the halt program in its own process and go on: it must not wait for a busy desk."""
     subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "pipeline.halt_program", "--home", str(store.home.path), "--mode", store.settings.mode],
+        [
+            sys.executable, "-P", "-m", "pipeline.halt_program", "--home", str(store.home.path),
+            "--mode", store.settings.mode,
+        ],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
 
@@ -82,20 +86,25 @@ def stands(store: Store) -> bool:
     try:
         with store.db.read() as session:
             return store.home.halt_file.exists() or bool(in_force(session))
-    except (SQLAlchemyError, OSError):
+    except (SQLAlchemyError, sqlite3.Error, OSError):
         return True
 
 
 def blocks_increase(store: Store, session: Session, case: CaseRow) -> bool:
     """True when a case that adds risk may not go on. An unreadable state raises and ends the caller's step."""
-    if store.home.halt_file.exists():
-        return True
-    return any(
-        row.scope == "firm"
-        or (row.scope == "symbol" and row.target == case.symbol)
-        or (row.scope == "strategy" and row.target == case.strategy)
-        for row in in_force(session)
-    )
+    return store.home.halt_file.exists() or any(_concerns(row, case) for row in in_force(session))
+
+
+def stopped_since(store: Store, session: Session, case: CaseRow, written: datetime) -> bool:
+    """True when a halt holds back what was written at `written`: one in force, or one engaged later and released."""
+    later = session.exec(select(HaltRow).where(HaltRow.engaged_wall >= written)).all()
+    return blocks_increase(store, session, case) or any(_concerns(row, case) for row in later)
+
+
+def _concerns(row: HaltRow, case: CaseRow) -> bool:
+    """A scope that is neither a symbol's nor a strategy's holds everything."""
+    wanted = {"symbol": case.symbol, "strategy": case.strategy}
+    return row.scope not in wanted or row.target == wanted[row.scope]
 
 
 def release(store: Store, *, reason: str, principal: Principal) -> ReleaseResult:
@@ -121,6 +130,14 @@ def release(store: Store, *, reason: str, principal: Principal) -> ReleaseResult
                 detail={"halts": [row.id for row in rows]},
             )  # fmt: skip
         key = rows[-1].id if rows else f"file_{secrets.token_hex(4)}"
+        if not rows:
+            session.add(
+                HaltRow(
+                    id=key, scope="firm", action="no_new", reason="the HALT file was in the home", principal="file",
+                    source="file", engaged_wall=now(), carried_out=True, released_wall=now(),
+                    released_by=principal.name, release_reason=reason,
+                )
+            )  # fmt: skip
         _remember(session, "halt.released", key, {"reason": reason, "principal": principal.name}, principal)
     store.home.halt_file.unlink(missing_ok=True)
     store.publish_head()

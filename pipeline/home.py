@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from memory.database import Database
 from memory.migrations import newest, upgrade
+from memory.private_file import create_private
 from memory.tables import HomeRow
 from pipeline.settings import Settings
 from tools.errors import HomeError
@@ -52,12 +52,8 @@ class Home:
     def token(self) -> str:
         """The local token, made at first use and readable by the owner only."""
         file = self.path / "token"
-        try:
-            descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        except FileExistsError:
-            return file.read_text().strip()
-        with os.fdopen(descriptor, "w") as out:
-            out.write(secrets.token_urlsafe(32))
+        if not file.exists():
+            create_private(file, secrets.token_urlsafe(32).encode())
         return file.read_text().strip()
 
     def desk(self) -> DeskFile | None:

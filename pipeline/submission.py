@@ -10,18 +10,19 @@ from typing import Any
 
 from sqlmodel import Session, select
 
+from memory.database import insert_if_absent
 from memory.ledger import Stage
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, ExplanationRow, GrantRow, OrderRow, OutboxRow, RunRow
 from pipeline import grants, halt
 from pipeline.activation import InForce
-from pipeline.approvals import require_stand_in_allowed
+from pipeline.approvals import STAND_IN_PREFIX, require_stand_in_allowed
 from pipeline.book import live_orders, market_view, open_positions, portfolio_view
 from pipeline.cases import advance
 from pipeline.faults import reach
 from pipeline.findings import raise_finding
 from pipeline.store import Store, now
 from pipeline.voiding import void_case
-from tools.canonical import stable_id
+from tools.canonical import content_sha256, stable_id
 from tools.data.types import MarketData
 from tools.errors import ApprovalError
 from tools.execution.types import Leg, OrderRequest
@@ -29,6 +30,8 @@ from tools.risk.controls import check_order, verdict
 from tools.types import CaseState, Tick
 
 _RANK = {"pass": 0, "warn": 1, "block": 2}
+_COPIED = ("run_id", "strategy", "symbol", "side", "kind", "risk_effect")
+"""Columns of a case that repeat its proposal: queries use them, so they must agree with what was approved."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,13 @@ def submit_case(store: Store, market: MarketData, law: InForce, case_id: str, no
         if case.state != CaseState.APPROVED.value:
             return CaseState(case.state)
         run = session.get_one(RunRow, case.run_id)
-        approval = session.exec(select(ApprovalRow).where(ApprovalRow.case_id == case_id)).one()
-        grant = session.exec(select(GrantRow).where(GrantRow.case_id == case_id)).one()
-        wrong = _tampered(store, session, case, approval, grant)
+        approval = session.exec(select(ApprovalRow).where(ApprovalRow.case_id == case_id)).first()
+        grant = session.exec(select(GrantRow).where(GrantRow.case_id == case_id)).first()
+        if approval is None or grant is None:
+            wrong, why = "its approval or its grant is gone", None
+        else:
+            wrong = _tampered(store, session, case, approval, grant)
+            why = None if wrong else _no_longer_good(store, session, market, law, run, case, approval, now_open)
         if wrong:
             raise_finding(
                 session, run, code="tampered", severity="critical", component="approvals", symbol=case.symbol,
@@ -62,10 +69,9 @@ def submit_case(store: Store, market: MarketData, law: InForce, case_id: str, no
                 recommendation="Halt, verify the ledger and compare the database with a backup.",
                 as_of=now_open.tick.as_of,
             )  # fmt: skip
-        why = wrong or _no_longer_good(store, session, market, law, run, case, approval, now_open)
-        if why:
+        if wrong or why or grant is None:
             void_case(
-                session, case, why=why, desk_time=now_open.tick.as_of, stage=Stage.SUBMIT,
+                session, case, why=wrong or why or "", desk_time=now_open.tick.as_of, stage=Stage.SUBMIT,
                 detail={"open": now_open.opens.get(case.symbol)},
             )  # fmt: skip
         else:
@@ -85,13 +91,14 @@ def _tampered(store: Store, session: Session, case: CaseRow, approval: ApprovalR
         "the proposal's digest": digest == case.digest == approval.digest == grant.digest,
         "the grant's signature": grants.is_genuine(store.grant_key, grant),
         "the explanation": explanation is not None
+        and content_sha256(explanation.body) == explanation.sha256
         and explanation.sha256 == approval.explanation_hash == body.get("explanation"),
         "the price band": body.get("band_low") == str(approval.band_low)
         and body.get("band_high") == str(approval.band_high),
         "the policy": body.get("policy") == approval.policy_sha256 and body.get("limits") == approval.limits_sha256,
         "the approval": approval.status == "approved" and body.get("expires_index") == approval.expires_index,
         "the people": _people(session, approval) == set(body.get("principals", ())),
-        "the case's columns": (case.symbol, case.side) == (case.body.symbol, case.body.side),
+        "the case's columns": all(getattr(case, name) == getattr(case.body, name) for name in _COPIED),
     }
     return next((f"{name} is not what was approved" for name, sound in facts.items() if not sound), None)
 
@@ -113,7 +120,7 @@ def _no_longer_good(
 ) -> str | None:
     """The reason why an approved case may not be sent any more; None when it may (P4, P9)."""
     reduces = case.risk_effect == "reduces"
-    if any(name.startswith("stand-in:") for name in _people(session, approval)):
+    if any(name.startswith(STAND_IN_PREFIX) for name in _people(session, approval)):
         try:
             require_stand_in_allowed(run)
         except ApprovalError as error:
@@ -153,10 +160,10 @@ def _write_order(session: Session, run: RunRow, case: CaseRow, grant: GrantRow, 
     if leg == "exit":
         for stop in live_orders(session, run.id):
             if stop.symbol == case.symbol and stop.leg == "stop":
-                session.add(
-                    OutboxRow(run_id=run.id, client_order_id=stop.client_order_id, action="cancel", created_wall=now())
+                cancel = {"run_id": run.id, "client_order_id": stop.client_order_id, "action": "cancel"}
+                insert_if_absent(
+                    session, OutboxRow, {**cancel, "status": "pending", "attempts": 0, "created_wall": now()}
                 )
-                session.flush()
     request = OrderRequest(
         client_order_id=order_id(run.id, case.id, leg, 1), symbol=case.symbol, side=case.body.side,
         quantity=case.body.quantity, order_type="market", time_in_force="opg", reduce_only=leg == "exit",

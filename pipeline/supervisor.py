@@ -59,7 +59,7 @@ class Child:
         self._started = time.monotonic()
         with self.log.open("ab") as out:
             return subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", MODULES[self.name], self._arguments], stdin=subprocess.DEVNULL, stdout=out,
+                [sys.executable, "-P", "-m", MODULES[self.name], self._arguments], stdin=subprocess.DEVNULL, stdout=out,
                 stderr=out, env=child_environment(), start_new_session=True,
             )  # fmt: skip
 

@@ -121,8 +121,8 @@ def collector() -> Iterator[tuple[str, list[str]]]:
 
         do_GET = do_PUT = do_PATCH = do_POST
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
+        def log_message(self, *args: Any) -> None:
+            return
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

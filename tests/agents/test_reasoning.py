@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from agents.operator.output import IntentChoice
+from agents.opinion import Abstain, Context
+from agents.reasoning import Answer, call_structured
+from prompts.loader import load
+from tests.agents.builders import KEY, Budget, model_context, rules_context
+
+Peer = Callable[..., Any]
+
+
+async def ask(context: Context, **options: Any) -> Answer[IntentChoice] | Abstain:
+    prompt = load("operator/intent").render(intents=[("why", "why")], question="why did we buy IBM?")
+    return await call_structured(
+        context, call="operator.intent", prompt=prompt, output=IntentChoice, max_output_tokens=50, **options
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason", "calls"),
+    [
+        ("dead", "model_unreachable", 1),
+        ("unauthorized", "model_unreachable", 1),
+        ("error", "model_unreachable", 1),
+        ("busy", "model_unreachable", 1),
+        ("refused", "model_refused", 1),
+        ("filtered", "model_refused", 1),
+        ("garbage", "schema_invalid", 2),
+        ("not_an_object", "schema_invalid", 2),
+        ("wrong_schema", "schema_invalid", 2),
+        ("truncated", "schema_invalid", 2),
+    ],
+)
+async def test_every_way_to_fail_abstains_with_its_reason(
+    openai_peer: Peer, mode: str, reason: str, calls: int
+) -> None:
+    context, recorded = model_context(openai_peer(mode))
+    answer = await ask(context)
+    assert isinstance(answer, Abstain)
+    assert answer.reason == reason
+    assert len(recorded.made) == calls
+    assert recorded.repairs == calls - 1
+    assert recorded.made[-1]["response"]["abstain"] in (reason, None)
+
+
+async def test_a_late_answer_is_a_timeout_and_nobody_waits_for_it(openai_peer: Peer) -> None:
+    context, recorded = model_context(openai_peer("slow", delay_s=20), timeout_s=0.3)
+    started = time.monotonic()
+    answer = await ask(context)
+    assert isinstance(answer, Abstain)
+    assert answer.reason == "timeout"
+    assert time.monotonic() - started < 5
+    assert len(recorded.made) == 1
+
+
+async def test_one_repair_saves_an_answer_that_broke_the_schema(openai_peer: Peer) -> None:
+    peer = openai_peer(script=["wrong_schema"])
+    context, recorded = model_context(peer)
+    answer = await ask(context)
+    assert isinstance(answer, Answer)
+    assert (answer.calls, answer.repairs) == (2, 1)
+    assert [item["attempt"] for item in recorded.made] == [0, 1]
+    assert recorded.made[0]["response"]["problem"] is not None
+    assert recorded.made[1]["response"]["problem"] is None
+    assert "target_price" in peer.requests[1]["messages"][2]["content"]
+
+
+async def test_a_call_is_recorded_with_what_was_sent_what_came_back_and_what_it_cost(openai_peer: Peer) -> None:
+    peer = openai_peer()
+    context, recorded = model_context(peer)
+    await ask(context, case_id="case_1")
+    (made,) = recorded.made
+    meta = made["meta"]
+    prompt = load("operator/intent")
+    assert made["case_id"] == "case_1"
+    assert meta["gen_ai.request.model"] == "tiny"
+    assert meta["gen_ai.response.model"] == "tiny-peer"
+    assert meta["gen_ai.usage.input_tokens"] > 0
+    assert meta["gen_ai.usage.output_tokens"] > 0
+    assert (meta["quarterdeck.prompt.id"], meta["quarterdeck.prompt.version"]) == (prompt.id, prompt.version)
+    assert meta["quarterdeck.prompt.sha256"] == prompt.sha256
+    assert meta["quarterdeck.latency_ms"] >= 0
+    assert made["request"]["messages"][0]["content"] == peer.requests[0]["messages"][0]["content"]
+    assert json.loads(made["response"]["content"]) == peer.intent
+
+
+@pytest.mark.parametrize("mode", ["ok", "unauthorized", "dead", "garbage"])
+async def test_the_key_is_in_no_recording_and_in_no_reason(openai_peer: Peer, mode: str) -> None:
+    context, recorded = model_context(openai_peer(mode))
+    answer = await ask(context)
+    assert KEY not in str(answer)
+    assert KEY not in str(recorded.made)
+    assert KEY not in repr(context)
+
+
+async def test_a_spent_budget_abstains_before_anything_is_sent(openai_peer: Peer) -> None:
+    peer = openai_peer()
+    context, recorded = model_context(peer, budget=Budget(left=10))
+    answer = await ask(context)
+    assert isinstance(answer, Abstain)
+    assert answer.reason == "budget_spent"
+    assert (peer.calls, recorded.made) == (0, [])
+
+
+@pytest.mark.parametrize("mode", ["ok", "no_usage", "dead", "garbage", "refused", "error"])
+async def test_every_reservation_is_settled(openai_peer: Peer, mode: str) -> None:
+    budget = Budget()
+    context, _ = model_context(openai_peer(mode), budget=budget)
+    await ask(context)
+    assert budget.reserved == 0
+    assert (budget.used > 0) is (mode not in ("dead", "error"))
+
+
+async def test_the_model_sees_a_closed_schema_and_no_stranger_in_the_system_message(openai_peer: Peer) -> None:
+    peer = openai_peer()
+    context, _ = model_context(peer)
+    await ask(context)
+    (request,) = peer.requests
+    wanted = request["response_format"]["json_schema"]
+    assert wanted["strict"] is True
+    assert wanted["schema"]["additionalProperties"] is False
+    assert set(wanted["schema"]["required"]) == {"intent", "symbol"}
+    system, user = request["messages"]
+    assert (system["role"], user["role"]) == ("system", "user")
+    assert "IBM" not in system["content"]
+    assert "UNTRUSTED TEXT" in user["content"]
+
+
+async def test_no_model_configured_is_an_abstention_too() -> None:
+    answer = await ask(rules_context())
+    assert isinstance(answer, Abstain)
+    assert answer.reason == "model_unreachable"
