@@ -72,6 +72,8 @@ def is_genuine(key: Ed25519PrivateKey, grant: GrantRow) -> bool:
         and body["quantity_budget"] == grant.quantity_budget
         and body.get("digest", "") == grant.digest
         and body.get("case") == grant.case_id
+        and body.get("approval") == grant.approval_id
+        and (grant.kind == "halt_mandate") == ("halt" in body)
     )
 
 

@@ -137,7 +137,7 @@ def parse(text: str, prompt_id: str) -> Prompt:
 
 
 def _root() -> Traversable:
-    return resources.files(__package__)
+    return resources.files("prompts")
 
 
 @cache

@@ -23,7 +23,7 @@ def computed() -> Lock:
 
 def locked() -> Lock:
     """The lock file as shipped."""
-    text = (resources.files(__package__) / LOCK_FILE).read_text(encoding="utf-8")
+    text = (resources.files("prompts") / LOCK_FILE).read_text(encoding="utf-8")
     return cast(Lock, json.loads(text))
 
 

@@ -85,9 +85,10 @@ _COMPILED = {name: re.compile("|".join(patterns), re.IGNORECASE) for name, patte
 
 def parse(question: str) -> Intent:
     """Match a question against the grammar; `unknown` when nothing fits. First match in the grammar's order wins."""
-    name: IntentName = next((name for name, pattern in _COMPILED.items() if pattern.search(question)), "unknown")
+    matching = (name for name, pattern in _COMPILED.items() if pattern.search(question))
+    unknown: IntentName = "unknown"
     case = _CASE.search(question)
-    return Intent(name=name, symbol=symbol_in(question), case_id=case[0] if case else None)
+    return Intent(name=next(matching, unknown), symbol=symbol_in(question), case_id=case[0] if case else None)
 
 
 def symbol_in(question: str) -> str | None:

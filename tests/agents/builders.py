@@ -34,10 +34,24 @@ class Calls:
     made: list[dict[str, Any]] = field(default_factory=list)
 
     def record_model_call(
-        self, *, call: str, attempt: int, request: Any, response: Any, meta: Mapping[str, Any], case_id: str | None = None
+        self,
+        *,
+        call: str,
+        attempt: int,
+        request: Any,
+        response: Any,
+        meta: Mapping[str, Any],
+        case_id: str | None = None,
     ) -> None:
         self.made.append(
-            {"call": call, "attempt": attempt, "request": request, "response": response, "meta": meta, "case_id": case_id}
+            {
+                "call": call,
+                "attempt": attempt,
+                "request": request,
+                "response": response,
+                "meta": meta,
+                "case_id": case_id,
+            }
         )
 
     @property
@@ -112,8 +126,8 @@ def proposal(
         reference_price=Decimal("127.03"), band=PriceBand(low=Decimal("125.18"), high=Decimal("128.88")),
         stop_price=Decimal("122.41") if entry else None, atr=Decimal("1.85"),
         risk_effect="increases" if entry else "reduces", horizon_sessions=20, strength=0.3674, confidence=0.55,
-        thesis=thesis or f"{symbol} closed at 127.03, above its fifty-session average of 121.25; it keeps its momentum, "
-        "with momentum over sixty sessions of 18.4 %.",
+        thesis=thesis or f"{symbol} closed at 127.03, above its fifty-session average of 121.25; it keeps its "
+        "momentum, with momentum over sixty sessions of 18.4 %.",
         evidence_ids=tuple(item.id for item in held), taint=taint, as_of=AS_OF,
     )  # fmt: skip
 

@@ -7,13 +7,19 @@ from typing import Any
 
 import pytest
 from langchain_core.tracers.langchain import wait_for_all_tracers
-from langsmith.utils import get_env_var
+from langsmith import utils as langsmith_utils
 
 from agents.models import NO_KEY, chat_model
 from agents.opinion import Context
 from agents.reasoning import call_structured
 from prompts.loader import load
 from tests.agents.builders import KEY, Budget, Calls, model_context
+
+
+def _forget_variables() -> None:
+    """LangSmith reads its variables once and remembers them."""
+    remembered: Any = langsmith_utils.get_env_var
+    remembered.cache_clear()
 
 
 @pytest.fixture
@@ -51,10 +57,10 @@ def shell(elsewhere: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch) -> 
         "LANGCHAIN_TRACING_V2": "true", "LANGSMITH_ENDPOINT": url, "LANGSMITH_API_KEY": "ls",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
-    get_env_var.cache_clear()
+    _forget_variables()
     yield hits
     wait_for_all_tracers()
-    get_env_var.cache_clear()
+    _forget_variables()
 
 
 async def ask(context: Any) -> Any:

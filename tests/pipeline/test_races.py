@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections import Counter
@@ -9,9 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from pipeline.policy import Ruling
 from pipeline.store import Store
 from tests.pipeline import life
-from tests.pipeline.life import TWO, Question, say, truth
+from tests.pipeline.life import ONE, TWO, Question, say, truth
 
 
 class Racer:
@@ -34,7 +36,17 @@ class Racer:
         return self.process.stdout.readline().strip()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def any_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One home for all races of a kind of database; every race has a case of its own in it."""
+    url = request.getfixturevalue("new_postgres")() if request.param == "postgresql" else None
+    opened = life.new_store(tmp_path_factory.mktemp(request.param) / "home", url)
+    life.seed_run(opened)
+    yield opened
+    opened.db.dispose()
+
+
+@pytest.fixture(scope="module")
 def racers(any_store: Store) -> Iterator[tuple[Racer, Racer]]:
     pair = (Racer(any_store), Racer(any_store))
     for racer in pair:
@@ -48,14 +60,21 @@ def racers(any_store: Store) -> Iterator[tuple[Racer, Racer]]:
         racer.process.stdout.close()
 
 
+NUMBERS = itertools.count()
+
+
+def question(store: Store, ruling: Ruling = ONE) -> Question:
+    return life.ask(store, life.proposal(next(NUMBERS), quantity=10), ruling)
+
+
 def race(racers: tuple[Racer, Racer], commands: tuple[str, str]) -> tuple[str, str]:
     for racer, command in zip(racers, commands, strict=True):
         racer.tell(command)
     return racers[0].hear(), racers[1].hear()
 
 
-def decide(question: Question, name: str, decision: str) -> str:
-    return f"decide {question.approval_id} {name} {decision} {question.digest}"
+def decide(asked: Question, name: str, decision: str) -> str:
+    return f"decide {asked.approval_id} {name} {decision} {asked.digest}"
 
 
 def rounds(store: Store) -> int:
@@ -70,10 +89,10 @@ def test_two_deciders_at_once_have_exactly_one_outcome_and_at_most_one_grant(
     seen: Counter[str] = Counter()
     pairs = (("approve", "approve"), ("approve", "reject"), ("reject", "approve"), ("reject", "reject"))
     for number in range(rounds(any_store)):
-        question = life.ask(any_store, life.proposal(number))
+        asked = question(any_store)
         said = pairs[number % 4]
-        first, second = race(racers, (decide(question, "ann", said[0]), decide(question, "bob", said[1])))
-        found = truth(any_store, question)
+        first, second = race(racers, (decide(asked, "ann", said[0]), decide(asked, "bob", said[1])))
+        found = truth(any_store, asked)
         answers = sorted((first, second))
         context = f"round {number} {said}: {first}, {second}, {found}"
         if said[0] == said[1]:
@@ -95,46 +114,44 @@ def test_two_deciders_at_once_have_exactly_one_outcome_and_at_most_one_grant(
 def test_two_different_people_at_once_make_the_two_that_were_needed(
     any_store: Store, racers: tuple[Racer, Racer]
 ) -> None:
-    for number in range(20):
-        question = life.ask(any_store, life.proposal(number), TWO)
-        answers = race(racers, (decide(question, "ann", "approve"), decide(question, "bob", "approve")))
+    for _ in range(20):
+        asked = question(any_store, TWO)
+        answers = race(racers, (decide(asked, "ann", "approve"), decide(asked, "bob", "approve")))
         assert sorted(answers) == ["ok approved", "ok pending"]
-        assert truth(any_store, question) == life.Truth("approved", "approved", ("minted",), 0, 0, 2)
+        assert truth(any_store, asked) == life.Truth("approved", "approved", ("minted",), 0, 0, 2)
 
 
 @pytest.mark.slow
 def test_the_same_person_from_two_windows_is_one_person(any_store: Store, racers: tuple[Racer, Racer]) -> None:
-    for number in range(20):
-        question = life.ask(any_store, life.proposal(number), TWO)
-        answers = race(racers, (decide(question, "ann", "approve"), decide(question, "ann", "approve")))
+    for _ in range(20):
+        asked = question(any_store, TWO)
+        answers = race(racers, (decide(asked, "ann", "approve"), decide(asked, "ann", "approve")))
         assert answers == ("ok pending", "ok pending")
-        assert truth(any_store, question) == life.Truth("awaiting", "pending", (), 0, 0, 1)
+        assert truth(any_store, asked) == life.Truth("awaiting", "pending", (), 0, 0, 1)
 
 
 @pytest.mark.slow
 def test_two_submissions_at_once_consume_the_grant_once_and_write_one_order(
     any_store: Store, racers: tuple[Racer, Racer]
 ) -> None:
-    body = life.proposal().model_copy(update={"quantity": 10})
-    for number in range(20):
-        question = life.ask(any_store, body.model_copy(update={"id": f"p{number}", "strategy": f"s{number}"}))
-        say(any_store, question)
-        assert race(racers, (f"submit {question.case_id}",) * 2) == ("ok submitted", "ok submitted")
-        assert truth(any_store, question) == life.Truth("submitted", "approved", ("consumed",), 1, 1, 1)
+    for _ in range(20):
+        asked = question(any_store)
+        say(any_store, asked)
+        assert race(racers, (f"submit {asked.case_id}",) * 2) == ("ok submitted", "ok submitted")
+        assert truth(any_store, asked) == life.Truth("submitted", "approved", ("consumed",), 1, 1, 1)
 
 
 @pytest.mark.slow
 def test_a_late_refusal_and_a_submission_at_once_end_in_one_of_the_two(
     any_store: Store, racers: tuple[Racer, Racer]
 ) -> None:
-    body = life.proposal().model_copy(update={"quantity": 10})
     for number in range(20):
-        question = life.ask(any_store, body.model_copy(update={"id": f"p{number}", "strategy": f"s{number}"}))
-        say(any_store, question)
-        commands = (f"submit {question.case_id}", decide(question, "bob", "reject"))
+        asked = question(any_store)
+        say(any_store, asked)
+        commands = (f"submit {asked.case_id}", decide(asked, "bob", "reject"))
         order = racers if number % 2 else (racers[1], racers[0])
         answers = race(order, commands)
-        found = truth(any_store, question)
+        found = truth(any_store, asked)
         if answers == ("ok submitted", "decided"):
             assert found == life.Truth("submitted", "approved", ("consumed",), 1, 1, 1)
         else:

@@ -90,12 +90,13 @@ def test_a_rank_that_leaves_one_out_is_refused() -> None:
         plan([first], [], [first.id], -1)
 
 
+FACTORS = st.sampled_from(["0", "0.5", "1"])
 VERDICTS: list[Verdict] = ["keep", "veto", "scale", "escalate", "abstain"]
 
 
 @given(
     said=st.lists(
-        st.tuples(st.booleans(), st.lists(st.tuples(st.sampled_from(VERDICTS), st.sampled_from(["0", "0.5", "1"])), max_size=3)),
+        st.tuples(st.booleans(), st.lists(st.tuples(st.sampled_from(VERDICTS), FACTORS), max_size=3)),
         min_size=1, max_size=8,
     ),
     capacity=st.integers(0, 4),

@@ -107,9 +107,11 @@ async def test_missing_features_are_no_opinion() -> None:
 
 @pytest.mark.parametrize(("severity", "verdict"), [("critical", "veto"), ("warning", "escalate"), ("info", "keep")])
 async def test_a_finding_about_the_name_counts_by_its_severity(severity: str, verdict: str) -> None:
-    finding = Finding(
-        id="find_1", code="data_quality", severity=severity, component="market", symbol="IBM", message="m",  # type: ignore[arg-type]
-        recommendation="r", as_of=AS_OF,
+    finding = Finding.model_validate(
+        {
+            "id": "find_1", "code": "data_quality", "severity": severity, "component": "market", "symbol": "IBM",
+            "message": "m", "recommendation": "r", "as_of": AS_OF,
+        }
     )  # fmt: skip
     assert (await one(proposal(), findings=(finding,))).verdict == verdict
 

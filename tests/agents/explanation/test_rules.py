@@ -10,7 +10,7 @@ from agents.explanation.node import explain
 from agents.explanation.output import Explanation
 from agents.explanation.rules import binding_check
 from agents.opinion import ExplanationBrief
-from tests.agents.builders import explanation_brief, headline, past, proposal, rules_context
+from tests.agents.builders import explanation_brief, headline, past, proposal, recall, rules_context
 from tools.risk.types import Check
 from tools.types import Review, ReviewReason
 
@@ -31,15 +31,15 @@ async def explained(brief: ExplanationBrief) -> Explanation:
 async def test_every_number_of_an_explanation_resolves() -> None:
     cases = past(6, -0.0187)
     said = Review(
-        proposal_id=proposal().id, verdict="scale", factor=Decimal("0.5"), dissent="The model said keep, the rules said scale.",
-        reasons=(ReviewReason(code="past_cases_poor", text="6 settled similar cases averaged -1.9 % against the index."),),
+        proposal_id=proposal().id, verdict="scale", factor=Decimal("0.5"),
+        dissent="The model said keep, the rules said scale.",
+        reasons=(
+            ReviewReason(
+                code="past_cases_poor", text="6 settled similar cases averaged -1.9 % against the index.",
+                evidence_ids=(recall(cases).id,),
+            ),
+        ),
     )  # fmt: skip
-    from tests.agents.builders import recall
-
-    similar = recall(cases)
-    said = said.model_copy(
-        update={"reasons": (said.reasons[0].model_copy(update={"evidence_ids": (similar.id,)}),)}
-    )
     brief = explanation_brief(review=said, recalled=cases, unknowns=("when the company reports",))
     explanation = await explained(brief)
     assert explanation.stats.dropped == 0
@@ -102,7 +102,15 @@ async def test_an_exit_is_explained_as_a_reduction() -> None:
 
 def checked(control: str, value: str | None, limit: str, verdict: str = "pass", unit: str = "share") -> Check:
     return Check.model_validate(
-        {"control": control, "value": value, "limit": limit, "unit": unit, "verdict": verdict, "rule": "house", "message": "m"}
+        {
+            "control": control,
+            "value": value,
+            "limit": limit,
+            "unit": unit,
+            "verdict": verdict,
+            "rule": "house",
+            "message": "m",
+        }
     )
 
 

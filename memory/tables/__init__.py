@@ -1,0 +1,51 @@
+"""The SQL tables. A row holds ids, status, revision and times, and embeds the domain model in one column.
+
+Times named `*_wall` are wall clock; every other time is desk clock (DESIGN section 3, two clocks).
+"""
+
+from memory.tables.execution import FillRow, OrderRow, OutboxRow, PositionRow
+from memory.tables.knowledge import (
+    ChatRow,
+    EvidenceRow,
+    ExplanationRow,
+    FindingRow,
+    HeadlineRow,
+    LessonRow,
+    MemoryRow,
+    OutcomeRow,
+    SignalRow,
+)
+from memory.tables.oversight import OPEN_CASE_STATES, ApprovalRow, CaseRow, DecisionRow, GrantRow
+from memory.tables.runs import ActivationRow, EquityRow, HomeRow, RunRow
+from memory.tables.system import BlobRow, CommandRow, HaltRow, HeartbeatRow, LedgerRow, RecordingRow
+
+__all__ = [
+    "OPEN_CASE_STATES",
+    "ActivationRow",
+    "ApprovalRow",
+    "BlobRow",
+    "CaseRow",
+    "ChatRow",
+    "CommandRow",
+    "DecisionRow",
+    "EquityRow",
+    "EvidenceRow",
+    "ExplanationRow",
+    "FillRow",
+    "FindingRow",
+    "GrantRow",
+    "HaltRow",
+    "HeadlineRow",
+    "HeartbeatRow",
+    "HomeRow",
+    "LedgerRow",
+    "LessonRow",
+    "MemoryRow",
+    "OrderRow",
+    "OutboxRow",
+    "OutcomeRow",
+    "PositionRow",
+    "RecordingRow",
+    "RunRow",
+    "SignalRow",
+]

@@ -1,0 +1,120 @@
+"""What was known, noticed, explained and learned."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, LargeBinary
+from sqlmodel import Field, SQLModel
+
+from memory.tables.fields import body, instant, json_field
+from tools.data.types import Headline
+from tools.types import Evidence, Finding, Lesson, Outcome, Signal
+
+
+class EvidenceRow(SQLModel, table=True):
+    __tablename__ = "evidence"
+    id: str = Field(primary_key=True)
+    kind: str = Field(index=True)
+    symbol: str | None = Field(default=None, index=True)
+    known_at: datetime = instant()
+    body: Evidence = body(Evidence)
+
+
+class HeadlineRow(SQLModel, table=True):
+    """Headlines a run has seen, kept for the text screens and for replay."""
+
+    __tablename__ = "headlines"
+    run_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    known_at: datetime = instant()
+    body: Headline = body(Headline)
+
+
+class SignalRow(SQLModel, table=True):
+    __tablename__ = "signals"
+    id: str = Field(primary_key=True)
+    run_id: str = Field(index=True)
+    cycle_id: str
+    symbol: str = Field(index=True)
+    as_of: datetime = instant()
+    body: Signal = body(Signal)
+
+
+class FindingRow(SQLModel, table=True):
+    __tablename__ = "findings"
+    id: str = Field(primary_key=True)
+    run_id: str | None = Field(default=None, index=True)
+    code: str
+    severity: str = Field(index=True)
+    component: str
+    symbol: str | None = None
+    as_of: datetime = instant()
+    body: Finding = body(Finding)
+    acknowledged_by: str | None = None
+
+
+class ExplanationRow(SQLModel, table=True):
+    """A bound explanation: the claim graph, its hash, and prose rendered from it."""
+
+    __tablename__ = "explanations"
+    case_id: str = Field(primary_key=True)
+    run_id: str = Field(index=True)
+    sha256: str
+    claims: int
+    numbers: int
+    unresolved: int
+    dropped: int
+    reasoner: str
+    body: dict[str, Any] = json_field()
+
+
+class OutcomeRow(SQLModel, table=True):
+    __tablename__ = "outcomes"
+    id: str = Field(primary_key=True)
+    run_id: str = Field(index=True)
+    case_id: str = Field(index=True)
+    strategy: str
+    symbol: str = Field(index=True)
+    disposition: str = Field(index=True)
+    settled: bool = Field(default=False, index=True)
+    opened_index: int
+    due_index: int = Field(index=True)
+    index_entry: float
+    body: Outcome = body(Outcome)
+
+
+class LessonRow(SQLModel, table=True):
+    __tablename__ = "lessons"
+    id: str = Field(primary_key=True)
+    run_id: str = Field(index=True)
+    state: str = Field(index=True)
+    scope: str
+    as_of: datetime = instant()
+    body: Lesson = body(Lesson)
+
+
+class MemoryRow(SQLModel, table=True):
+    """A remembered case: the text and its vector. Chroma is only an index over these rows."""
+
+    __tablename__ = "memories"
+    id: str = Field(primary_key=True)
+    run_id: str = Field(index=True)
+    kind: str
+    symbol: str
+    strategy: str
+    known_index: int
+    text: str
+    vector: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class ChatRow(SQLModel, table=True):
+    __tablename__ = "chat"
+    id: int | None = Field(default=None, primary_key=True)
+    thread_id: str = Field(index=True)
+    role: str
+    principal: str
+    text: str
+    evidence_ids: list[str] = json_field()
+    at_wall: datetime = instant()

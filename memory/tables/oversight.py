@@ -1,0 +1,114 @@
+"""Cases, questions to people, their answers, and grants."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from memory.tables.fields import body, instant, json_field, money
+from tools.types import CaseState, Proposal
+
+OPEN_CASE_STATES = (
+    CaseState.DRAFTED, CaseState.AWAITING, CaseState.APPROVED, CaseState.SUBMITTED, CaseState.UNKNOWN,
+)  # fmt: skip
+_OPEN_SQL = "state IN (" + ", ".join(f"'{state.value}'" for state in OPEN_CASE_STATES) + ")"
+
+
+class CaseRow(SQLModel, table=True):
+    """The life of one proposal. `revision` rises by one with every state change."""
+
+    __tablename__ = "cases"
+    __table_args__ = (
+        Index(
+            "one_open_case", "run_id", "strategy", "symbol", "side", unique=True,
+            sqlite_where=text(_OPEN_SQL), postgresql_where=text(_OPEN_SQL),
+        ),
+    )  # fmt: skip
+    id: str = Field(primary_key=True)
+    run_id: str = Field(index=True)
+    cycle_id: str = Field(index=True)
+    strategy: str
+    symbol: str = Field(index=True)
+    side: str
+    kind: str
+    state: str = Field(index=True)
+    reason: str | None = None
+    revision: int = 0
+    rank: int
+    risk_effect: str
+    digest: str
+    opened: date
+    opened_index: int
+    review: dict[str, Any] = json_field()
+    checks: list[dict[str, Any]] | None = json_field(nullable=True)
+    body: Proposal = body(Proposal)
+    updated_wall: datetime = instant()
+
+
+class ApprovalRow(SQLModel, table=True):
+    """The queue row of a case: what exactly is asked, of how many people, until when."""
+
+    __tablename__ = "approvals"
+    id: str = Field(primary_key=True)
+    case_id: str = Field(index=True, unique=True)
+    run_id: str = Field(index=True)
+    status: str = Field(index=True)
+    digest: str
+    explanation_hash: str
+    policy_version: str
+    policy_sha256: str
+    limits_sha256: str
+    rule: str
+    required: int
+    roles: list[str] = json_field()
+    nonce: str
+    band_low: Decimal = money()
+    band_high: Decimal = money()
+    portfolio_hash: str
+    exposure: int
+    data_sha256: str
+    worst_checks: dict[str, Any] = json_field()
+    asked_index: int
+    expires_index: int
+    expires: date
+    asked_wall: datetime = instant()
+    decided_wall: datetime | None = instant(nullable=True)
+    resumed: bool = False
+
+
+class DecisionRow(SQLModel, table=True):
+    """One person's answer. One per approval and person, for ever."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (UniqueConstraint("approval_id", "principal"),)
+    id: int | None = Field(default=None, primary_key=True)
+    approval_id: str = Field(index=True)
+    case_id: str = Field(index=True)
+    principal: str
+    decision: str
+    digest: str
+    reason: str
+    decided_wall: datetime = instant()
+
+
+class GrantRow(SQLModel, table=True):
+    """The signed, single-use result of an approval. `status`: minted, consumed, voided."""
+
+    __tablename__ = "grants"
+    id: str = Field(primary_key=True)
+    kind: str = "approval"
+    case_id: str | None = Field(default=None, index=True)
+    approval_id: str | None = Field(default=None, unique=True)
+    run_id: str
+    status: str = Field(index=True)
+    digest: str
+    quantity_budget: int
+    quantity_used: int = 0
+    body: dict[str, Any] = json_field()
+    signature: str
+    minted_wall: datetime = instant()
+    consumed_wall: datetime | None = instant(nullable=True)
