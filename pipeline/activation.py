@@ -67,6 +67,8 @@ def candidate(store: Store, kind: Kind) -> Candidate:
 
 def activate(store: Store, kind: Kind, *, principal: Principal, reason: str) -> ActivationRow:
     """Put the file of the home in force, after checking that it parses."""
+    if not reason.strip():
+        raise ConfigError("a reason is needed to put a file in force", code="no_reason")
     found = candidate(store, kind)
     version = _LOADERS[kind](found.text).version
     with store.db.write() as session:

@@ -19,6 +19,7 @@ from memory.tables import RunRow
 from pipeline.activation import InForce, in_force
 from pipeline.budget import RunBudget
 from pipeline.context import agent_context
+from pipeline.findings import raise_finding
 from pipeline.store import Store, active_run, now
 from pipeline.venue import open_broker, open_market
 from tools.canonical import content_sha256, stable_id
@@ -147,6 +148,13 @@ def open_desk(store: Store) -> Desk:
         recall = Recall(store.db, store.home.chroma)
     except ConfigError as error:
         degraded.append(error.message)
+    for reason in store.reduce_only:
+        with store.db.write() as session:
+            raise_finding(
+                session, run, code="safe_mode", severity="critical", component="law", message=reason,
+                recommendation="The desk only watches, cancels and reduces until the file is restored or activated.",
+                as_of=market.tick(market.sessions[max(run.session_index, 0)], "close").as_of,
+            )  # fmt: skip
     return Desk(
         store=store, run_id=run.id, market=market, broker=open_broker(store, run), law=law, recall=recall,
         seed=run.seed, degraded=degraded,

@@ -132,6 +132,7 @@ def desk_view(store: Store) -> DeskView:
         run = active_run(session)
         halts = halts_view(store, session)
         heartbeat = session.get(HeartbeatRow, "engine")
+        law = session.get(HeartbeatRow, "law")
         seq, head = ledger.head(session)
         common = {
             "mode": settings.mode, "halts": halts, "ledger": LedgerView(entries=seq, head=head),
@@ -157,7 +158,7 @@ def desk_view(store: Store) -> DeskView:
         stage: Literal["waiting", "playing", "halted", "finished", "safe"] = "waiting"
         if halts:
             stage = "halted"
-        elif store.reduce_only:
+        elif law is not None and law.state == "safe":
             stage = "safe"
         elif playing:
             stage = "playing"
@@ -215,7 +216,7 @@ def health_view(store: Store) -> HealthView:
         ComponentView(component="api", state="ok", detail="answers", at=now(), pid=os.getpid()),
         ComponentView(component="store", state="ok", detail=store.db.dialect, at=now(), pid=None),
         engine,
-        *(_told(name, beats.get(name)) for name in ("broker", "recall")),
+        *(_told(name, beats.get(name)) for name in ("broker", "recall", "law")),
         ComponentView(
             component="model", state="ok" if modelled else "off", at=None, pid=None,
             detail=store.settings.model_id if modelled else "no model configured, agents use their rules",

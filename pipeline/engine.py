@@ -115,6 +115,12 @@ async def _main(settings: Settings) -> None:
         start_run(store, RunRequest(seed=0))
     desk = open_desk(store)
     beat(store, "broker", "ok", desk.broker.name)
+    beat(
+        store,
+        "law",
+        "safe" if store.reduce_only else "ok",
+        "; ".join(store.reduce_only) or "limits and policy in force",
+    )
     recall = desk.recall
     beat(store, "recall", "ok" if recall else "down", f"{recall.count()} cases" if recall else desk.degraded[0])
     async with open_player(desk) as player:

@@ -65,6 +65,7 @@ class RunSummary(Frozen):
     model_calls: int
     ledger: LedgerSummary
     explanations: ExplanationSummary
+    safe_mode: tuple[str, ...] = ()
 
 
 @asynccontextmanager
@@ -170,6 +171,7 @@ def summarise(desk: Desk) -> RunSummary:
                 claims=sum(row.claims for row in explained), numbers=sum(row.numbers for row in explained),
                 unresolved=sum(row.unresolved for row in explained), dropped=sum(row.dropped for row in explained),
             ),
+            safe_mode=tuple(desk.store.reduce_only),
         )  # fmt: skip
 
 

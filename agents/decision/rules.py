@@ -109,20 +109,21 @@ def features_of(proposal: Proposal, brief: DecisionBrief) -> Evidence | None:
 def text_about(proposal: Proposal, brief: DecisionBrief) -> tuple[Evidence, ...]:
     """Tainted evidence about a proposal's symbol: cited by it, marked with it, or a headline naming it."""
     named = {
-        item.payload.get("headline_id")
+        _headline_id(item)
         for item in brief.evidence
-        if item.kind == "headline" and proposal.symbol in _symbols(item)
+        if item.kind == "headline" and proposal.symbol in _symbols(item) and _headline_id(item)
     }
     return tuple(
         item
         for item in brief.evidence
         if item.taint
-        and (
-            item.id in proposal.evidence_ids
-            or item.symbol == proposal.symbol
-            or (item.payload.get("headline_id") in named and item.payload.get("headline_id") is not None)
-        )
+        and (item.id in proposal.evidence_ids or item.symbol == proposal.symbol or _headline_id(item) in named)
     )
+
+
+def _headline_id(item: Evidence) -> str | None:
+    value = item.payload.get("headline_id")
+    return value if isinstance(value, str) else None
 
 
 def _symbols(item: Evidence) -> tuple[str, ...]:

@@ -80,15 +80,20 @@ _GRAMMAR: dict[IntentName, tuple[str, ...]] = {
         r"\bhow (?:are|is) (?:we|the desk|it)\b",
     ),
 }
-_COMPILED = {name: re.compile("|".join(patterns), re.IGNORECASE) for name, patterns in _GRAMMAR.items()}
+_COMPILED: dict[IntentName, re.Pattern[str]] = {
+    name: re.compile("|".join(patterns), re.IGNORECASE) for name, patterns in _GRAMMAR.items()
+}
 
 
 def parse(question: str) -> Intent:
     """Match a question against the grammar; `unknown` when nothing fits. First match in the grammar's order wins."""
-    matching = (name for name, pattern in _COMPILED.items() if pattern.search(question))
-    unknown: IntentName = "unknown"
+    name: IntentName = "unknown"
+    for candidate, pattern in _COMPILED.items():
+        if pattern.search(question):
+            name = candidate
+            break
     case = _CASE.search(question)
-    return Intent(name=next(matching, unknown), symbol=symbol_in(question), case_id=case[0] if case else None)
+    return Intent(name=name, symbol=symbol_in(question), case_id=case[0] if case else None)
 
 
 def symbol_in(question: str) -> str | None:

@@ -56,10 +56,11 @@ def run(
 ) -> None:
     """Replay sessions of the embedded market without a screen, and report what came of it."""
     call = Call.of(ctx, home, as_json)
-    chosen, first = parse_symbols(symbols), parse_day(start)
     from api.cli.desk import open_locked
     from pipeline.headless import run_sessions
+    from tools.data.universe import parse_symbols
 
+    chosen, first = parse_symbols(symbols), parse_day(start)
     with open_locked(call.settings(), create=True) as store, _progress(sessions) as on_session:
         import asyncio
 
@@ -111,16 +112,6 @@ def next_session(ctx: typer.Context, home: HomeOption = None, as_json: JsonOptio
     print_fields(f"{view['session']}, {view['phase']}", {
         "waiting for a person": view["waiting"], "equity": view["equity"], "positions": view["positions"],
     })  # fmt: skip
-
-
-def parse_symbols(text: str) -> tuple[str, ...] | None:
-    """`all` means every complete name (None); else upper-case symbols in the order given, each once."""
-    if text.strip().lower() == "all":
-        return None
-    names = tuple(dict.fromkeys(name.strip().upper() for name in text.split(",") if name.strip()))
-    if not names:
-        raise ConfigError(f"--symbols {text!r} names no symbol: give A,B or all", code="bad_symbols")
-    return names
 
 
 def parse_day(text: str | None) -> date | None:
@@ -220,5 +211,7 @@ def _report(call: Call, summary: RunSummary) -> None:
             "explanations": counts,
         },
     )  # fmt: skip
+    for reason in data["safe_mode"]:
+        print_note(f"safe mode: the desk only watched, cancelled and reduced: {reason}")
     if not chain["verified"]:
         print_note("the ledger does not verify: `quarterdeck ledger verify` names the record")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -94,3 +95,12 @@ async def test_a_failing_call_is_not_retried_behind_our_back(openai_peer: Callab
     context, calls = model_context(peer)
     await ask(context)
     assert (peer.calls, len(calls.made)) == (1, 1)
+
+
+async def test_a_live_model_is_out_of_reach_of_every_test() -> None:
+    for host in ("192.0.2.1", "api.openai.com"):
+        with socket.socket() as way_out, pytest.raises(RuntimeError, match="stay on loopback"):
+            way_out.connect((host, 443))
+    model = chat_model("http://192.0.2.1/v1", KEY, "tiny", 2.0)
+    with pytest.raises((RuntimeError, ExceptionGroup)):
+        await ask(Context(reasoner="model", recorder=Calls(), budget=Budget(), model=model, model_id="tiny"))

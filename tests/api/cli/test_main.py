@@ -58,7 +58,7 @@ def test_help_imports_no_heavy_library() -> None:
         (("ledger", "export", "--out", "/tmp/never"), "no_home"),
         (("token",), "no_home"),
         (("run", "--sessions", "1", "--start", "yesterday"), "bad_date"),
-        (("run", "--sessions", "1", "--symbols", ","), "bad_symbols"),
+        (("run", "--sessions", "1", "--symbols", ","), "invalid_symbols"),
         (("run", "--sessions", "0"), "usage"),
         (("run",), "usage"),
         (("run", "--sessions", "1", "--stand-in", "maybe"), "usage"),

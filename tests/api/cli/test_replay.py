@@ -11,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from api.cli.replay import parse_day, parse_symbols
+from api.cli.replay import parse_day
 from memory.tables import CommandRow
 from pipeline.headless import ExplanationSummary, LedgerSummary, RunSummary
 from pipeline.session import SessionReport
 from pipeline.store import Store
-from tools.errors import ConfigError
 
 from ..conftest import Seeded
 from .conftest import Quarterdeck
@@ -153,21 +152,6 @@ def test_serve_hands_its_options_to_the_supervisor(quarterdeck: Quarterdeck, mon
     assert (told.status, told.out) == (3, "Ready. Open it.\n")
     assert (seen[0].port, seen[0].speed, seen[0].host) == (0, 2.5, "localhost")
     assert quarterdeck("serve", "--port", "0", "--json").json["status"] == 3
-
-
-def test_all_means_every_name_in_any_spelling() -> None:
-    assert parse_symbols("all") is None
-    assert parse_symbols(" ALL ") is None
-
-
-@given(st.lists(st.sampled_from(["IBM", "ibm", " MSFT ", "", "BRK.B"])))
-def test_symbols_are_upper_case_and_each_once(names: list[str]) -> None:
-    wanted = list(dict.fromkeys(name.strip().upper() for name in names if name.strip()))
-    if not wanted:
-        with pytest.raises(ConfigError):
-            parse_symbols(",".join(names))
-    else:
-        assert parse_symbols(",".join(names)) == tuple(wanted)
 
 
 @given(st.dates())
