@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from api.headers import SECURITY_HEADERS
 from tools.errors import (
+    AccessError,
     ApprovalError,
     ConfigError,
     DataError,
@@ -37,12 +38,19 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "cross_site": 403,
     "bad_host": 403,
     "unauthorized": 401,
+    "session_locked": 401,
+    "role": 403,
+    "scope": 403,
+    "exists": 409,
+    "last_admin": 409,
+    "too_many_attempts": 429,
     "too_large": 413,
     "home_locked": 409,
 }
 """Codes that decide the status whatever class raised them."""
 
 STATUS_BY_CLASS: Final[Mapping[type[QuarterdeckError], int]] = {
+    AccessError: 401,
     ApprovalError: 409,
     DataError: 422,
     ToolRejected: 422,
@@ -94,9 +102,21 @@ def _answer(status: int, code: str, message: str, detail: JsonValue = None, **he
     return JSONResponse(error_json(code, message, detail), status_code=status, headers=headers or None)
 
 
+def answer_of(error: QuarterdeckError) -> JSONResponse:
+    """An error of ours as an answer, with the headers that its status asks for."""
+    status = status_of(error)
+    headers: dict[str, str] = {"www-authenticate": "Bearer"} if status == 401 else {}
+    detail: JsonValue = None
+    if isinstance(error, AccessError):
+        detail = dict(error.detail) if error.detail else None
+        if error.retry_after is not None:
+            headers["retry-after"] = str(error.retry_after)
+    return _answer(status, error.code, error.message, detail, **headers)
+
+
 async def _on_ours(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, QuarterdeckError)
-    return _answer(status_of(error), error.code, error.message)
+    return answer_of(error)
 
 
 async def _on_validation(_request: Request, error: Exception) -> JSONResponse:

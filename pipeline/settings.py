@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tools.errors import ConfigError
 from tools.types import Mode
 
+HOST_NAME = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:[0-9]{1,5})?")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -25,6 +27,18 @@ class Settings(BaseSettings):
     heads_dir: Path | None = Field(default=None, description="second place for signed ledger heads")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    tls_cert: Path | None = Field(default=None, description="PEM certificate chain; with tls_key the desk speaks HTTPS")
+    tls_key: Path | None = None
+    behind_tls_proxy: bool = Field(default=False, description="a proxy in front of the desk ends TLS")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="host names, with or without a port, that the desk answers to; comma-separated"
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("127.0.0.1", "::1"), description="addresses of that proxy, whose X-Forwarded-For is believed"
+    )
+    api_key: SecretStr | None = Field(default=None, description="key that the command line sends to the desk")
+    idle_lock_minutes: float = Field(default=15.0, gt=0, le=1440, description="a login locks after this pause")
+    login_hours: float = Field(default=12.0, gt=0, le=168, description="a login ends after this time, used or not")
     speed: float | None = Field(default=None, gt=0, description="seconds per session; unset holds for people")
     equity_start: int = Field(default=1_000_000, gt=0)
     start_session: int = Field(default=60, ge=0, description="index of the first session played by default")
@@ -34,10 +48,43 @@ class Settings(BaseSettings):
     model_timeout_s: float = Field(default=30.0, gt=0)
     model_token_budget: int = Field(default=2_000_000, gt=0, description="tokens per run")
 
-    @field_validator("home", "heads_dir")
+    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return (
+            tuple(part.strip().lower() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [name for name in value if not HOST_NAME.fullmatch(name)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is not a host name: write desk.example.com or desk.example.com:8443")
+        return value
+
+    @model_validator(mode="after")
+    def _paired(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key belong together: give both or none")
+        return self
+
+    @field_validator("home", "heads_dir", "tls_cert", "tls_key")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().resolve() if value else value
+
+    @property
+    def exposed(self) -> bool:
+        """True when other machines can reach the desk, directly or through a proxy."""
+        return self.host not in LOOPBACK or self.behind_tls_proxy
+
+    @property
+    def secure(self) -> bool:
+        """True when browsers reach the desk by HTTPS."""
+        return self.tls_cert is not None or self.behind_tls_proxy
 
     @property
     def reasoner(self) -> str:

@@ -6,6 +6,7 @@
     │   └── FutureDataError  something with known_at later than as_of was asked for
     ├── HomeError            home locked, corrupted, of another mode, or it already holds a run
     ├── LedgerError          a record was edited, deleted, reordered or truncated
+    ├── AccessError          who is asking is unknown, or may not do this (code says which)
     ├── ApprovalError        unknown, expired, conflicting or invalid decision (code says which)
     ├── ExecutionError       an illegal order transition, a refused grant, a broken book
     ├── ToolRejected         a tool refuses its input; the model may see the message
@@ -15,6 +16,8 @@
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class QuarterdeckError(Exception):
@@ -44,6 +47,18 @@ class HomeError(QuarterdeckError):
 
 class LedgerError(QuarterdeckError):
     """The ledger does not verify."""
+
+
+class AccessError(QuarterdeckError):
+    """A login, a credential or a role does not suffice; `code` is one of unauthorized, session_locked, role, scope,
+    too_many_attempts. `retry_after` is in seconds; `detail` holds plain JSON for the caller."""
+
+    def __init__(
+        self, message: str, *, code: str, detail: Mapping[str, str] | None = None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(message, code=code)
+        self.detail = detail
+        self.retry_after = retry_after
 
 
 class ApprovalError(QuarterdeckError):

@@ -16,14 +16,17 @@ from memory.tables.knowledge import (
     SignalRow,
 )
 from memory.tables.oversight import OPEN_CASE_STATES, ApprovalRow, CaseRow, DecisionRow, GrantRow
+from memory.tables.people import ApiKeyRow, BootstrapRow, LoginAttemptRow, LoginSessionRow, PersonRow
 from memory.tables.runs import ActivationRow, EquityRow, HomeRow, RunRow
 from memory.tables.system import BlobRow, CommandRow, HaltRow, HeartbeatRow, LedgerRow, RecordingRow
 
 __all__ = [
     "OPEN_CASE_STATES",
     "ActivationRow",
+    "ApiKeyRow",
     "ApprovalRow",
     "BlobRow",
+    "BootstrapRow",
     "CaseRow",
     "ChatRow",
     "CommandRow",
@@ -40,10 +43,13 @@ __all__ = [
     "HomeRow",
     "LedgerRow",
     "LessonRow",
+    "LoginAttemptRow",
+    "LoginSessionRow",
     "MemoryRow",
     "OrderRow",
     "OutboxRow",
     "OutcomeRow",
+    "PersonRow",
     "PositionRow",
     "RecordingRow",
     "RunRow",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ class ApprovalLife(RuleBasedStateMachine):
     """One entry, asked of one or two people, and a model of who may have released it."""
 
     template: Path
+    ends: Counter[str] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,6 +135,7 @@ class ApprovalLife(RuleBasedStateMachine):
         try:
             found = self.store.verify_ledger()
             assert found.verified, found.problems
+            self.ends[self.state()] += 1
         finally:
             self.store.db.dispose()
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -153,6 +156,7 @@ def test_no_order_of_events_gives_two_orders_or_one_without_enough_people(tmp_pa
             max_examples=40, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
+    assert {"submitted", "voided", "rejected"} <= set(ApprovalLife.ends), "the machine never went far enough"
 
 
 def test_the_machine_would_notice_an_order_without_approval(tmp_path: Path) -> None:
