@@ -12,17 +12,19 @@ from fastapi.telemetry import TelemetryConfig
 from api import docs_page, events, site
 from api.auth import Guard
 from api.errors import ErrorEnvelope, install_error_handlers
-from api.routes import approvals, book, cases, chat, desk, explanations, halts, health, ledger
+from api.routes import approvals, book, cases, chat, desk, explanations, halts, health, ledger, people, session
 from pipeline.store import Store
 
 PREFIX = "/api/v1"
 DESCRIPTION = (
-    "Oversight desk for algorithmic trading. Everything but /health needs the home's token: "
-    "`Authorization: Bearer`, or the session cookie of the start page. Money is a decimal string, "
+    "Oversight desk for algorithmic trading. Everything but /health and logging in needs an API key "
+    "(`Authorization: Bearer qdk_...`) or the session cookie of a login; in replay on this machine the home's token "
+    "is the local operator. Roles: viewer, operator, approver, risk_officer, admin. Money is a decimal string, "
     "instants are ISO 8601 in UTC, and every refusal has the shape of ErrorEnvelope."
 )
 _REFUSALS = {
-    401: "no token, or not this desk's", 403: "another site or host name, or a rule forbids it", 404: "no such thing",
+    401: "no login or key, or one that has ended", 403: "another site or host name, or role or scope do not suffice",
+    404: "no such thing",
     409: "in conflict with what happened before", 410: "too late", 422: "invalid; nothing was saved",
     503: "a part of the desk is down",
 }  # fmt: skip
@@ -54,12 +56,12 @@ def create_app(store: Store, *, static: Path = site.STATIC) -> FastAPI:
         prefix=PREFIX,
         responses={status: {"model": ErrorEnvelope, "description": text} for status, text in _REFUSALS.items()},
     )
-    for area in (health, desk, approvals, cases, explanations, chat, halts, ledger, book):
+    for area in (health, session, people, desk, approvals, cases, explanations, chat, halts, ledger, book):
         api.include_router(area.router)
     api.include_router(events.router)
     app.include_router(api)
     app.include_router(docs_page.router)
     app.include_router(site.router)
     app.router.default = site.serve_page
-    app.add_middleware(Guard, token=store.home.token())
+    app.add_middleware(Guard, store=store)
     return app

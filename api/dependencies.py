@@ -1,4 +1,4 @@
-"""What a route may ask for: the store, and who is asking."""
+"""What a route may ask for: the store, and who is asking with at least which role."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from api.auth import principal_of
+from api.auth import principal_of, require
+from pipeline.people import Identity
 from pipeline.store import Principal, Store
 
 
@@ -19,3 +20,13 @@ def current_store(connection: HTTPConnection) -> Store:
 
 StoreDep = Annotated[Store, Depends(current_store)]
 PrincipalDep = Annotated[Principal, Depends(principal_of)]
+
+READ = [Depends(require("viewer"))]
+"""What a router of reads is given, so that none of its routes can be forgotten."""
+Viewer = Annotated[Identity, Depends(require("viewer"))]
+Operator = Annotated[Identity, Depends(require("operator"))]
+Approver = Annotated[Identity, Depends(require("approver"))]
+RiskOfficer = Annotated[Identity, Depends(require("risk_officer"))]
+Admin = Annotated[Identity, Depends(require("admin"))]
+Halter = Annotated[Identity, Depends(require("operator", "halt"))]
+"""Whoever may stop the desk: any operator, and a key that may do nothing else."""

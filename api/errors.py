@@ -139,9 +139,14 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     return _answer(error.status_code, code, message, None, **(dict(error.headers) if error.headers else {}))
 
 
+def store_unavailable() -> JSONResponse:
+    """The answer while the database gives none; it shows no SQL."""
+    return _answer(503, "store_unavailable", "the database did not answer: try again; `quarterdeck doctor` says more")
+
+
 async def _on_database(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DBAPIError)
-    return _answer(503, "store_unavailable", "the database did not answer: try again; `quarterdeck doctor` says more")
+    return store_unavailable()
 
 
 async def _on_anything(_request: Request, _error: Exception) -> JSONResponse:

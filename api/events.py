@@ -16,15 +16,20 @@ from sqlmodel import col, select
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocketDisconnect
 
-from api.dependencies import StoreDep
+from api.auth import cookie_of
+from api.dependencies import StoreDep, Viewer
 from api.queries.cases import ledger_content
 from api.schemas import EventBody
 from memory.ledger import head
 from memory.tables import CaseRow, LedgerRow
+from pipeline.access import recheck
+from pipeline.people import Identity
 from pipeline.store import Store
+from tools.errors import AccessError
 
 POLL_SECONDS = 0.4
 PING_SECONDS = 15.0
+RECHECK_SECONDS = 2.0
 BATCH = 200
 PING = json.dumps({"kind": "ping"})
 
@@ -61,25 +66,33 @@ def _event(row: LedgerRow, symbol: str | None) -> EventBody:
 
 @router.websocket("/events")
 async def stream_events(
-    socket: WebSocket, store: StoreDep, after: Annotated[int | None, Query(ge=0, le=2**62)] = None
+    socket: WebSocket, store: StoreDep, who: Viewer, after: Annotated[int | None, Query(ge=0, le=2**62)] = None
 ) -> None:
-    """Send events until the client goes. What the client says is ignored."""
+    """Send events until the client goes or its login ends. What the client says is ignored."""
     await socket.accept()
     seq = await run_in_threadpool(newest_seq, store) if after is None else after
     gone = asyncio.create_task(_wait_until_gone(socket))
     try:
         with suppress(WebSocketDisconnect):
-            await _follow(socket, store, seq, gone)
+            await _follow(socket, store, who, seq, gone)
     finally:
         gone.cancel()
         with suppress(asyncio.CancelledError):
             await gone
 
 
-async def _follow(socket: WebSocket, store: Store, seq: int, gone: asyncio.Task[None]) -> None:
+async def _follow(socket: WebSocket, store: Store, who: Identity, seq: int, gone: asyncio.Task[None]) -> None:
     clock = asyncio.get_running_loop().time
-    spoke = clock()
+    spoke = looked = clock()
+    cookie = cookie_of(socket.headers)
     while not gone.done():
+        if clock() - looked >= RECHECK_SECONDS:
+            try:
+                await run_in_threadpool(recheck, store, who, cookie)
+            except AccessError as error:
+                await socket.close(1008, error.code)
+                return
+            looked = clock()
         batch = await run_in_threadpool(events_after, store, seq)
         for event in batch:
             await socket.send_text(event.model_dump_json())

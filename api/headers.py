@@ -16,3 +16,5 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
 }
+HSTS = b"max-age=31536000"
+"""Sent where the desk is reached by HTTPS."""

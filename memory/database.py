@@ -20,7 +20,8 @@ from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_f
 
 from tools.errors import ConfigError, HomeError
 
-BUSY_TIMEOUT_MS = 30_000
+BUSY_TIMEOUT_S = 30.0
+"""How long a writer on SQLite waits for another one."""
 WRITE_LOCK = 0x51444C45
 """Key of the PostgreSQL advisory lock that every write transaction holds."""
 _WRITE = "quarterdeck_write"
@@ -34,12 +35,12 @@ def _enter_wal(cursor: Any) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.execute(f"PRAGMA busy_timeout={int(busy_timeout_s * 1000)}")
         _enter_wal(cursor)
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
@@ -54,7 +55,7 @@ def _prepare_sqlite(engine: Engine) -> None:
 class Database:
     """Sessions over one database. `read()` never blocks a writer; `write()` commits at exit or not at all."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         try:
             parsed = make_url(url)
             self.dialect = parsed.get_backend_name()
@@ -68,7 +69,7 @@ class Database:
             )
         self.engine = create_engine(parsed, pool_pre_ping=self.dialect == "postgresql")
         if self.dialect == "sqlite":
-            _prepare_sqlite(self.engine)
+            _prepare_sqlite(self.engine, busy_timeout_s)
         self._writer = self.engine.execution_options(**{_WRITE: True})
 
     @contextmanager

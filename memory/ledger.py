@@ -152,12 +152,12 @@ class _Stored(NamedTuple):
 
 def _stored(session: Session) -> Iterator[_Stored]:
     """Every record in order. SQLite may hold any bytes in a text column, so they are read as bytes."""
-    numbers, words = _Stored._fields[:4], _Stored._fields[4:]
+    numbers, words = _Stored._fields[:4], [*_Stored._fields[4:]]
     if session.get_bind().dialect.name == "sqlite":
-        words = tuple(f"CAST({name} AS BLOB)" for name in words)
+        words = [f"CAST({name} AS BLOB)" for name in words]
     query = text(f"SELECT {', '.join((*numbers, *words))} FROM ledger ORDER BY seq")
     for row in session.connection().execute(query.execution_options(yield_per=500)):
-        yield _Stored(*(item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in row))
+        yield _Stored._make(item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in row)
 
 
 def _is_sound(row: _Stored) -> bool:

@@ -89,7 +89,8 @@ class Recall:
                 where=where,
                 include=[],
             )["ids"][0]
-            rows = session.exec(select(MemoryRow).where(col(MemoryRow.id).in_(found))).all()
+            allowed = sorted(set(found) & set(known))
+            rows = session.exec(select(MemoryRow).where(col(MemoryRow.id).in_(allowed))).all()
         exact = [Recalled(row.id, round(float(np.frombuffer(row.vector, dtype=np.float32) @ query), 4)) for row in rows]
         ranked = sorted(
             (item for item in exact if item.similarity >= SIMILARITY_FLOOR), key=lambda i: (-i.similarity, i.id)

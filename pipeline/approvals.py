@@ -178,7 +178,7 @@ def _take(
 ) -> None:
     desk_time = case.body.as_of
     content = {"approval": row.id, "principal": said.principal, "decision": said.decision, "reason_text": said.reason}
-    envelope = {"address": principal.address, "decided_wall": said.decided_wall}
+    envelope = {"address": principal.address, "session": principal.session_id, "decided_wall": said.decided_wall}
     if said.decision == "reject":
         voided = grants.void(session, case.id)
         row.status, row.decided_wall = "rejected", said.decided_wall

@@ -37,7 +37,7 @@ RECALL_FOR = 12
 """How many of the best-ranked entries get similar past cases looked up."""
 
 
-class CycleState(TypedDict, total=False):
+class CycleState(TypedDict):
     """Plain JSON; domain values are validated on entry to a node."""
 
     run_id: str
@@ -48,6 +48,10 @@ class CycleState(TypedDict, total=False):
     proposals: list[dict[str, Any]]
     reviews: list[dict[str, Any]]
     asked: list[str]
+
+
+Update = dict[str, Any]
+"""The part of the state that a node changes."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def _gather(context: CycleContext) -> list[str]:
     return [item.id for item in work.evidence]
 
 
-async def gather_evidence(state: CycleState, runtime: Runtime[CycleContext]) -> CycleState:
+async def gather_evidence(state: CycleState, runtime: Runtime[CycleContext]) -> Update:
     """Read what is known at this tick; keep and record it."""
     return {"evidence_ids": await asyncio.to_thread(_gather, runtime.context)}
 
@@ -158,7 +162,7 @@ def _keep_findings(context: CycleContext, brief: MonitoringBrief, found: tuple[F
     return [finding.id for finding in found]
 
 
-async def detect_findings(state: CycleState, runtime: Runtime[CycleContext]) -> CycleState:
+async def detect_findings(state: CycleState, runtime: Runtime[CycleContext]) -> Update:
     """Let the monitoring agent judge the desk's health."""
     brief = await asyncio.to_thread(_health, runtime.context)
     found = await monitor(brief, runtime.context.desk.agent_context(brief.cycle_id))
@@ -180,7 +184,7 @@ def _draft(context: CycleContext) -> list[dict[str, Any]]:
     return [plain(item) for item in proposals]
 
 
-async def draft_proposals(state: CycleState, runtime: Runtime[CycleContext]) -> CycleState:
+async def draft_proposals(state: CycleState, runtime: Runtime[CycleContext]) -> Update:
     """Let the strategy tools propose, sized and ranked."""
     return {"proposals": await asyncio.to_thread(_draft, runtime.context)}
 
@@ -228,7 +232,7 @@ def _keep_reviews(context: CycleContext, brief: DecisionBrief, reviews: tuple[Re
         )  # fmt: skip
 
 
-async def review_proposals(state: CycleState, runtime: Runtime[CycleContext]) -> CycleState:
+async def review_proposals(state: CycleState, runtime: Runtime[CycleContext]) -> Update:
     """Let the decision agent review every candidate: keep, veto, scale, escalate or abstain."""
     brief = await asyncio.to_thread(_decision_brief, runtime.context, state)
     reviews = await review_candidates(brief, runtime.context.desk.agent_context(brief.cycle_id))
@@ -236,7 +240,7 @@ async def review_proposals(state: CycleState, runtime: Runtime[CycleContext]) ->
     return {"reviews": [plain(item) for item in reviews]}
 
 
-async def open_cases(state: CycleState, runtime: Runtime[CycleContext]) -> CycleState:
+async def open_cases(state: CycleState, runtime: Runtime[CycleContext]) -> Update:
     """Open one case per proposal; only as many as people can answer are asked."""
     proposals = tuple(Proposal.model_validate(item) for item in state["proposals"])
     reviews = tuple(Review.model_validate(item) for item in state["reviews"])
@@ -244,6 +248,14 @@ async def open_cases(state: CycleState, runtime: Runtime[CycleContext]) -> Cycle
     plan_ = plan(proposals, reviews, [item.id for item in proposals], desk.law.policy.capacity)
     asked = await asyncio.to_thread(open_all, desk, runtime.context.work, proposals, reviews, plan_)
     return {"asked": asked}
+
+
+def first_state(desk: Desk, work: CycleWork) -> CycleState:
+    """The state a cycle begins with."""
+    return {
+        "run_id": desk.run_id, "cycle_id": work.cycle_id, "session_index": work.index, "evidence_ids": [],
+        "finding_ids": [], "proposals": [], "reviews": [], "asked": [],
+    }  # fmt: skip
 
 
 def build_cycle_graph() -> CompiledStateGraph[CycleState, CycleContext, CycleState, CycleState]:

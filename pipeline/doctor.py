@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from memory.embedding import package_file
 from pipeline.activation import Kind, candidate
+from pipeline.exposure import require_may_listen
 from pipeline.policy import load_policy
 from pipeline.settings import LOOPBACK, Settings
 from pipeline.store import Store, open_store
@@ -98,12 +99,15 @@ def _tracing() -> list[DoctorLine]:
 
 
 def _network(settings: Settings) -> DoctorLine:
-    if settings.host in LOOPBACK:
+    try:
+        require_may_listen(settings)
+    except QuarterdeckError as error:
+        remedy = "Leave --host at 127.0.0.1, or give what is missing: SECURITY.md."
+        return DoctorLine(component="network", state="unsafe", text=error.message, remedy=remedy)
+    if not settings.exposed:
         return DoctorLine(component="network", state="ok", text=f"listens on {settings.host} only")
-    return DoctorLine(
-        component="network", state="unsafe", text=f"--host {settings.host} is not loopback and will be refused",
-        remedy="Leave --host at 127.0.0.1.",
-    )  # fmt: skip
+    how = "behind a TLS proxy" if settings.behind_tls_proxy else "with TLS"
+    return DoctorLine(component="network", state="ok", text=f"open to other machines on {settings.host}, {how}")
 
 
 def _home(store: Store) -> list[DoctorLine]:

@@ -162,6 +162,7 @@ def _remember(session: Session, kind: str, key: str, content: dict[str, str | No
         session,
         Entry(
             kind=kind, step=f"{kind}:{key}", desk_time=_desk_time(session), stage=Stage.HALT,
-            run_id=run.id if run else None, content=content, envelope={"address": principal.address, "halt": key},
+            run_id=run.id if run else None, content=content,
+            envelope={"address": principal.address, "session": principal.session_id, "halt": key},
         ),
     )  # fmt: skip

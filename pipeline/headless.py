@@ -130,7 +130,8 @@ async def run_sessions(
     choose_run(store, RunRequest(symbols=symbols, start=start, seed=seed), continue_run=continue_run, new_run=new_run)
     desk = open_desk(store)
     async with open_player(desk) as player:
-        stand_in_decides(desk, stand_in, 1)
+        if desk.run().stage == "closed":  # an interrupted cycle first asks the rest of its questions
+            stand_in_decides(desk, stand_in, 1)
         for _ in range(sessions):
             if player.finished():
                 break

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from memory.database import Database
+from memory.database import BUSY_TIMEOUT_S, Database
 from memory.migrations import newest, upgrade
 from memory.private_file import create_private
 from memory.tables import HomeRow
@@ -27,6 +27,8 @@ class DeskFile(Frozen):
 
     url: str
     pid: int
+    certificate: str | None = None
+    """The PEM file that the desk at `url` must show, when it speaks HTTPS."""
 
 
 class Home:
@@ -80,7 +82,9 @@ class Home:
             lock.release()
 
 
-def open_home(settings: Settings, *, create: bool = True) -> tuple[Home, Database]:
+def open_home(
+    settings: Settings, *, create: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S
+) -> tuple[Home, Database]:
     """Open a home and bring its schema up to date; refuses a damaged one and one of another mode."""
     home = Home(settings.home)
     if not create and not home.path.exists():
@@ -90,7 +94,7 @@ def open_home(settings: Settings, *, create: bool = True) -> tuple[Home, Databas
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HomeError(f"{home.path} cannot be used as a home: {error.strerror}", code="home_unreadable") from None
-    database = Database(settings.database_url or home.database_url)
+    database = Database(settings.database_url or home.database_url, busy_timeout_s=busy_timeout_s)
     try:
         database.check()
         upgrade(database)

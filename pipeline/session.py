@@ -20,7 +20,7 @@ from memory.tables import ApprovalRow, CaseRow, RunRow
 from pipeline import approvals
 from pipeline.book import book_action, equity_of, mark
 from pipeline.case_graph import CaseContext, build_case_graph
-from pipeline.cycle_graph import CycleContext, build_cycle_graph
+from pipeline.cycle_graph import CycleContext, build_cycle_graph, first_state
 from pipeline.desk import Desk, record_stage
 from pipeline.execution import book_fills, dispatch, protect
 from pipeline.faults import reach
@@ -186,10 +186,7 @@ class SessionPlayer:
 
     async def _cycle(self, work: CycleWork) -> list[str]:
         desk = self.desk
-        state = await self.cycle_graph.ainvoke(
-            {"run_id": desk.run_id, "cycle_id": work.cycle_id, "session_index": work.index},
-            context=CycleContext(desk, work),
-        )
+        state = await self.cycle_graph.ainvoke(first_state(desk, work), context=CycleContext(desk, work))
         await self.open_threads(work, state["asked"])
         await self._prune()
         await asyncio.to_thread(self._finish)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tools.errors import ConfigError
@@ -51,11 +52,9 @@ class Settings(BaseSettings):
     @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
-        return (
-            tuple(part.strip().lower() for part in value.split(",") if part.strip())
-            if isinstance(value, str)
-            else value
-        )
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip().lower() for part in value.split(",") if part.strip())
 
     @field_validator("allowed_hosts")
     @classmethod
@@ -65,11 +64,12 @@ class Settings(BaseSettings):
             raise ValueError(f"{wrong[0]!r} is not a host name: write desk.example.com or desk.example.com:8443")
         return value
 
-    @model_validator(mode="after")
-    def _paired(self) -> Self:
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("tls_cert and tls_key belong together: give both or none")
-        return self
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addressed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            ip_network(part, strict=False)
+        return value
 
     @field_validator("home", "heads_dir", "tls_cert", "tls_key")
     @classmethod

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import Session, col, select
 
 from memory import ledger
-from memory.database import Database
+from memory.database import BUSY_TIMEOUT_S, Database
 from memory.heads import HEADS_FILE, load_key, public_hex, publish
 from memory.tables import RunRow
 from pipeline.home import Home, open_home
@@ -26,6 +26,8 @@ class Principal(NamedTuple):
     name: str
     kind: Literal["person", "stand_in", "policy", "control"]
     address: str | None = None
+    session_id: str | None = None
+    """The login session or API key (`key:<id>`) that a person acts by; None for what acts inside the desk."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ class Store:
         return ledger.verify(self.db, self.heads_files, public_hex(load_key(self.home.ledger_key)))
 
 
-def open_store(settings: Settings, *, create: bool = True) -> Store:
+def open_store(settings: Settings, *, create: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
     """Open the home of the settings; HomeError says what is wrong with it."""
-    home, database = open_home(settings, create=create)
+    home, database = open_home(settings, create=create, busy_timeout_s=busy_timeout_s)
     return Store(database, home, settings)
 
 

@@ -57,9 +57,9 @@ def submit_case(store: Store, market: MarketData, law: InForce, case_id: str, no
         run = session.get_one(RunRow, case.run_id)
         approval = session.exec(select(ApprovalRow).where(ApprovalRow.case_id == case_id)).first()
         grant = session.exec(select(GrantRow).where(GrantRow.case_id == case_id)).first()
-        if approval is None or grant is None:
-            wrong, why = "its approval or its grant is gone", None
-        else:
+        wrong: str | None = "its approval or its grant is gone"
+        why: str | None = None
+        if approval is not None and grant is not None:
             wrong = _tampered(store, session, case, approval, grant)
             why = None if wrong else _no_longer_good(store, session, market, law, run, case, approval, now_open)
         if wrong:

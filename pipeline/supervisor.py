@@ -12,11 +12,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from memory.tables import HeartbeatRow
+from pipeline import bootstrap
 from pipeline.activation import in_force
 from pipeline.desk import RunRequest, start_run
+from pipeline.exposure import local_url, public_url, reachable_host, require_may_listen
 from pipeline.home import DeskFile
-from pipeline.settings import LOOPBACK, Settings
+from pipeline.settings import Settings
 from pipeline.store import Store, active_run, open_store
 from tools.errors import ConfigError, HomeError
 
@@ -51,7 +55,8 @@ class Child:
     def __init__(self, name: str, settings: Settings, log: Path) -> None:
         self.name = name
         self.log = log
-        self._arguments = json.dumps(settings.model_dump(mode="json", exclude={"model_api_key"}, exclude_none=True))
+        secret = {name for name, value in settings if isinstance(value, SecretStr)}
+        self._arguments = json.dumps(settings.model_dump(mode="json", exclude=secret, exclude_none=True))
         self._started = 0.0
         self.process = self._spawn()
 
@@ -90,31 +95,29 @@ class Child:
 
 def serve(settings: Settings, say: Callable[[str], None] = print) -> int:
     """Run engine and API until Ctrl-C or SIGTERM; a child that dies once the desk is ready is started again."""
-    if settings.host not in LOOPBACK:
-        raise ConfigError(
-            f"--host {settings.host}: the desk listens on loopback only, it knows no people yet", code="not_loopback"
-        )
+    require_may_listen(settings)
     require_free(settings.host, settings.port)
     store = open_store(settings)
     with store.home.lock():
         in_force(store)
+        for reason in store.reduce_only:
+            say(f"Safe mode, the desk only watches, cancels and reduces: {reason}")
         with store.db.read() as session:
             run = active_run(session)
         if run is None:
             say("Loading the market and opening a first run ...")
             start_run(store, RunRequest())
         store.home.token()
-        shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-        url = f"http://{shown}:{settings.port}"
         stopping: list[int] = []
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda number, _frame: stopping.append(number))
+        _offer_bootstrap(store, say)
         children = [Child(name, settings, store.home.logs / f"{name}.log") for name in MODULES]
-        store.home.desk_file.write_text(DeskFile(url=url, pid=os.getpid()).model_dump_json())
+        store.home.desk_file.write_text(_desk_file(settings).model_dump_json())
         try:
             say("Starting engine and API ...")
             if _wait_until_ready(store, children, stopping):
-                say(f"Ready. Open {url} in a browser. Stop with Ctrl-C.")
+                say(f"Ready. Open {public_url(settings)} in a browser. Stop with Ctrl-C.")
                 _watch(children, stopping, say)
         finally:
             store.home.desk_file.unlink(missing_ok=True)
@@ -123,6 +126,22 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> int:
                 child.stop()
     say("Stopped.")
     return 0
+
+
+def _desk_file(settings: Settings) -> DeskFile:
+    certificate = str(settings.tls_cert) if settings.tls_cert else None
+    return DeskFile(url=local_url(settings), pid=os.getpid(), certificate=certificate)
+
+
+def _offer_bootstrap(store: Store, say: Callable[[str], None]) -> None:
+    """Print the token of the first admin where nobody could log in otherwise; it is shown this once."""
+    token = bootstrap.issue_at_start(store)
+    if token is not None:
+        say(
+            f"Nobody can log in yet. This token makes the first admin, once, within {bootstrap.LIFETIME}: "
+            f"{token.get_secret_value()}\nUse it on the start page, or: quarterdeck people bootstrap --token TOKEN "
+            "--name NAME --password-stdin"
+        )
 
 
 def _wait_until_ready(store: Store, children: list[Child], stopping: list[int]) -> bool:
@@ -152,7 +171,7 @@ def _watch(children: list[Child], stopping: list[int], say: Callable[[str], None
 
 def _listening(settings: Settings) -> bool:
     try:
-        with socket.create_connection((settings.host, settings.port), timeout=0.5):
+        with socket.create_connection((reachable_host(settings), settings.port), timeout=0.5):
             return True
     except OSError:
         return False

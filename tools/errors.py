@@ -50,8 +50,11 @@ class LedgerError(QuarterdeckError):
 
 
 class AccessError(QuarterdeckError):
-    """A login, a credential or a role does not suffice; `code` is one of unauthorized, session_locked, role, scope,
-    too_many_attempts. `retry_after` is in seconds; `detail` holds plain JSON for the caller."""
+    """A login, a credential or a role does not suffice, or people cannot be changed so.
+
+    `code` is one of unauthorized, session_locked, role, scope, too_many_attempts, invalid, not_found, exists,
+    last_admin. `retry_after` is in seconds; `detail` holds plain JSON for the caller.
+    """
 
     def __init__(
         self, message: str, *, code: str, detail: Mapping[str, str] | None = None, retry_after: int | None = None

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -26,6 +28,7 @@ PREFIX = "/api/v1"
 TIMEOUT_S = 60.0
 HEALTH_TIMEOUT_S = 3.0
 CHAT_TIMEOUT_S = 180.0
+PEM_END = "-----END CERTIFICATE-----"
 Params = Mapping[str, Any]
 
 
@@ -49,15 +52,16 @@ class RemoteDesk:
 
     store = None
 
-    def __init__(self, url: str, token: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        if urlsplit(url).hostname not in {"127.0.0.1", "localhost", "::1"}:
+    def __init__(self, url: str, token: str, *, certificate: str | None = None, timeout_s: float = TIMEOUT_S) -> None:
+        if certificate is None and urlsplit(url).hostname not in {"127.0.0.1", "localhost", "::1"}:
             raise ConfigError(
                 f"desk.json names {url[:80]}, which is not this machine: delete the file", code="bad_desk_file"
             )
         self.url = url
         self._client = httpx.Client(
-            base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=timeout_s, trust_env=False
-        )
+            base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=timeout_s, trust_env=False,
+            verify=True if certificate is None else pinned(certificate),
+        )  # fmt: skip
 
     def __enter__(self) -> RemoteDesk:
         return self
@@ -104,7 +108,7 @@ class LocalDesk:
 
         self.store: Store | None = store
         self._app = create_app(store)
-        self._token = store.home.token()
+        self._token = credential(store.settings)
 
     def get(self, path: str, params: Params | None = None) -> Any:
         return _unwrap(self._call("GET", path, params=_given(params)))
@@ -172,7 +176,29 @@ def find_remote(settings: Settings, *, timeout_s: float = TIMEOUT_S) -> RemoteDe
 
     home = Home(settings.home)
     found = home.desk()
-    return None if found is None else RemoteDesk(found.url, home.token(), timeout_s=timeout_s)
+    if found is None:
+        return None
+    return RemoteDesk(found.url, credential(settings), certificate=found.certificate, timeout_s=timeout_s)
+
+
+def credential(settings: Settings) -> str:
+    """What a command shows the desk: the person's API key when there is one, else the home's token."""
+    from pipeline.home import Home
+
+    return settings.api_key.get_secret_value() if settings.api_key else Home(settings.home).token()
+
+
+def pinned(certificate: str) -> ssl.SSLContext:
+    """Trust exactly one certificate, whatever name it is made out to: that of the desk of this home."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        pem = Path(certificate).read_text()
+        context.load_verify_locations(cadata=pem[: pem.index(PEM_END) + len(PEM_END)] + "\n")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{certificate} is not a certificate ({error})", code="bad_desk_file") from None
+    return context
 
 
 def _given(params: Params | None) -> dict[str, Any]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
 
 REMOTE_TIMEOUT_S = 5.0
+STORE_TIMEOUT_S = 3.0
+"""A store that somebody keeps locked for longer does not hold up a halt: the HALT file does."""
 _REFUSED_FOR_GOOD = frozenset({"invalid", "unknown", "forbidden"})
 
 
@@ -106,7 +108,7 @@ def _through_store(settings: Settings, wish: dict[str, Any]) -> dict[str, Any]:
 
     person = Principal(name="local operator", kind="person", address="cli")
     try:
-        store = open_store(settings, create=False)
+        store = open_store(settings, create=False, busy_timeout_s=STORE_TIMEOUT_S)
         row = program.engage(
             store, action=wish["action"], reason=wish["reason"], principal=person, scope=wish["scope"],
             target=wish["target"], source="cli",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -75,20 +76,33 @@ def run(
 
 def serve(
     ctx: typer.Context,
-    host: Annotated[str | None, typer.Option(help="Loopback address to listen on.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Default 8000.")] = None,
     speed: Annotated[
         float | None, typer.Option(min=0.01, help="Seconds per session; unset, the clock waits for people.")
     ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="PEM certificate chain for HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key, without a passphrase.")] = None,
+    behind_tls_proxy: Annotated[
+        bool, typer.Option("--behind-tls-proxy", help="A proxy ends TLS; needs QUARTERDECK_ALLOWED_HOSTS.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the desk: engine and API under one supervisor, until Ctrl-C."""
-    call = Call.of(ctx, home, as_json)
-    settings = call.settings(host=host, port=port, speed=speed)
-    from api.server import bind
+    """Run the desk: engine and API under one supervisor, until Ctrl-C.
 
-    bind(settings.host, settings.port).close()
+    Other machines can reach it only when an admin exists and TLS is set up.
+    """
+    call = Call.of(ctx, home, as_json)
+    settings = call.settings(
+        host=host, port=port, speed=speed, tls_cert=tls_cert, tls_key=tls_key,
+        behind_tls_proxy=behind_tls_proxy or None,
+    )  # fmt: skip
+    from api.server import bind
+    from pipeline.exposure import require_may_listen
+
+    require_may_listen(settings)
+    bind(settings.host, settings.port, exposed=settings.exposed).close()
     from pipeline.supervisor import serve as supervise
 
     status = supervise(settings, say=print_note if call.as_json else _say)

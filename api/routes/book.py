@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import StoreDep
+from api.dependencies import READ, StoreDep
 from api.paging import Page
 from api.queries import book as queries
 from api.queries.runs import RunQuery
 from api.schemas import EquityBody, FillBody, FindingBody, OrderBody, PositionBody
 from tools.types import Lesson, Outcome, Signal
 
-router = APIRouter(tags=["book"])
+router = APIRouter(tags=["book"], dependencies=READ)
 
 
 @router.get("/positions")

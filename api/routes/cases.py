@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import StoreDep
+from api.dependencies import READ, StoreDep
 from api.paging import Page
 from api.queries import cases as queries
 from api.schemas import CaseBody, CaseDetail
 
-router = APIRouter(prefix="/cases", tags=["cases"])
+router = APIRouter(prefix="/cases", tags=["cases"], dependencies=READ)
 
 
 @router.get("")

@@ -9,16 +9,16 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from api.chat import ChatEvent, converse
-from api.dependencies import PrincipalDep, StoreDep
+from api.dependencies import Operator, StoreDep
 from api.schemas import ChatRequest
 
 router = APIRouter(prefix="/chat", tags=["chat"])
 
 
 @router.post("", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-async def post_chat(store: StoreDep, principal: PrincipalDep, body: ChatRequest) -> StreamingResponse:
+async def post_chat(store: StoreDep, who: Operator, body: ChatRequest) -> StreamingResponse:
     """Stream tokens, then one `done` event. Chat answers and opens no doors: it cannot approve, halt or trade."""
-    events = converse(store, principal, body.text, body.thread_id)
+    events = converse(store, who.principal(), body.text, body.thread_id)
     return StreamingResponse(_frames(events), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 

@@ -6,11 +6,11 @@ from fastapi import APIRouter
 from pydantic import PrivateAttr, computed_field
 
 from agents.explanation.output import Explanation
-from api.dependencies import StoreDep
+from api.dependencies import READ, StoreDep
 from api.queries.approvals import get_explanation
 from memory.tables import ExplanationRow
 
-router = APIRouter(prefix="/explanations", tags=["cases"])
+router = APIRouter(prefix="/explanations", tags=["cases"], dependencies=READ)
 
 
 class ExplanationBody(Explanation):

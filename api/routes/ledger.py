@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import StoreDep
+from api.dependencies import READ, StoreDep
 from api.paging import Page
 from api.queries import ledger as queries
 from api.schemas import LedgerBody, VerificationBody
 
-router = APIRouter(prefix="/ledger", tags=["ledger"])
+router = APIRouter(prefix="/ledger", tags=["ledger"], dependencies=READ)
 
 
 @router.get("")

@@ -15,6 +15,7 @@ from memory.tables.knowledge import (
     OutcomeRow,
     SignalRow,
 )
+from memory.tables.notifications import CanaryRow, NotificationRow, ViewRow
 from memory.tables.oversight import OPEN_CASE_STATES, ApprovalRow, CaseRow, DecisionRow, GrantRow
 from memory.tables.people import ApiKeyRow, BootstrapRow, LoginAttemptRow, LoginSessionRow, PersonRow
 from memory.tables.runs import ActivationRow, EquityRow, HomeRow, RunRow
@@ -27,6 +28,7 @@ __all__ = [
     "ApprovalRow",
     "BlobRow",
     "BootstrapRow",
+    "CanaryRow",
     "CaseRow",
     "ChatRow",
     "CommandRow",
@@ -46,6 +48,7 @@ __all__ = [
     "LoginAttemptRow",
     "LoginSessionRow",
     "MemoryRow",
+    "NotificationRow",
     "OrderRow",
     "OutboxRow",
     "OutcomeRow",
@@ -54,4 +57,5 @@ __all__ = [
     "RecordingRow",
     "RunRow",
     "SignalRow",
+    "ViewRow",
 ]

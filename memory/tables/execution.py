@@ -1,5 +1,8 @@
 """Orders, what must be said about them, fills and positions."""
 
+# SQLModel declares __tablename__ as a declared_attr.
+# pyright: reportAssignmentType=false
+
 from __future__ import annotations
 
 from datetime import date, datetime

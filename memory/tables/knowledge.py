@@ -1,5 +1,8 @@
 """What was known, noticed, explained and learned."""
 
+# SQLModel declares __tablename__ as a declared_attr.
+# pyright: reportAssignmentType=false
+
 from __future__ import annotations
 
 from datetime import datetime

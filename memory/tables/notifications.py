@@ -1,5 +1,8 @@
 """What is to be told to the outside, who has looked at what, and the planted cases."""
 
+# SQLModel declares __tablename__ as a declared_attr.
+# pyright: reportAssignmentType=false
+
 from __future__ import annotations
 
 from datetime import datetime
@@ -61,7 +64,7 @@ class CanaryRow(SQLModel, table=True):
     cycle_index: int
     flaw: str | None = None
     pick: int
-    salt: str
+    salt: str = Field(repr=False)
     commitment: str
     status: str = Field(index=True)
     case_id: str | None = Field(default=None, unique=True)

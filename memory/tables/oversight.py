@@ -1,5 +1,8 @@
 """Cases, questions to people, their answers, and grants."""
 
+# SQLModel declares __tablename__ as a declared_attr.
+# pyright: reportAssignmentType=false
+
 from __future__ import annotations
 
 from datetime import date, datetime

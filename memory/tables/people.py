@@ -1,5 +1,8 @@
 """People, their keys and their sessions. Secrets are here as hashes only; all times are wall clock."""
 
+# SQLModel declares __tablename__ as a declared_attr.
+# pyright: reportAssignmentType=false
+
 from __future__ import annotations
 
 from datetime import datetime

@@ -1,5 +1,8 @@
 """Homes, runs and what is in force."""
 
+# SQLModel declares __tablename__ as a declared_attr.
+# pyright: reportAssignmentType=false
+
 from __future__ import annotations
 
 from datetime import date, datetime

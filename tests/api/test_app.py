@@ -25,7 +25,10 @@ ROUTES = {
     "GET /cases/{case_id}", "GET /approvals", "GET /approvals/{approval_id}", "POST /approvals/{approval_id}/decision",
     "GET /explanations/{case_id}", "POST /chat", "GET /halts", "POST /halts", "POST /halts/release", "GET /ledger",
     "GET /ledger/verify", "GET /positions", "GET /orders", "GET /fills", "GET /findings", "GET /signals",
-    "GET /outcomes", "GET /lessons", "GET /equity",
+    "GET /outcomes", "GET /lessons", "GET /equity", "POST /session", "GET /session", "DELETE /session",
+    "POST /session/active", "POST /session/password", "GET /people", "POST /people", "POST /people/bootstrap",
+    "POST /people/bootstrap/token", "POST /people/keys/{key_id}/revoke", "POST /people/{name}/keys",
+    "POST /people/{name}/disable", "POST /people/{name}/enable", "POST /people/{name}/password",
 }  # fmt: skip
 
 

@@ -53,17 +53,25 @@ def test_the_start_page_hands_the_browser_a_session_in_replay(app_client: TestCl
     assert app_client.get(DESK).status_code == 200
 
 
-def test_no_session_is_handed_out_in_paper_mode(tmp_path: Path) -> None:
+def test_paper_mode_knows_no_local_operator(tmp_path: Path) -> None:
     store = open_store(load_settings(home=tmp_path / "paper", mode="paper"))
     with TestClient(create_app(store), base_url=BASE_URL) as client:
         assert "set-cookie" not in client.get("/").headers
-        assert client.get(DESK).status_code == 401
         token = store.home.token()
-        assert client.get("/start", params={"token": "wrong"}).status_code == 401
-        entered = client.get("/start", params={"token": token}, follow_redirects=False)
-        assert (entered.status_code, entered.headers["location"]) == (303, "/")
-        assert client.get(DESK).status_code == 200
+        for headers in ({}, {"authorization": f"Bearer {token}"}, {"cookie": f"{COOKIE}={session_value(token)}"}):
+            assert client.get(DESK, headers=headers).status_code == 401
+        for given in ("wrong", token):
+            entered = client.get("/start", params={"token": given}, follow_redirects=False)
+            assert (entered.status_code, code(entered)) == (401, "unauthorized")
+            assert "set-cookie" not in entered.headers
     store.db.dispose()
+
+
+def test_the_link_of_the_token_command_signs_a_browser_in_in_replay(app_client: TestClient, seeded: Seeded) -> None:
+    assert app_client.get("/start", params={"token": "wrong"}).status_code == 401
+    entered = app_client.get("/start", params={"token": seeded.store.home.token()}, follow_redirects=False)
+    assert (entered.status_code, entered.headers["location"]) == (303, "/")
+    assert app_client.get(DESK).status_code == 200
 
 
 def test_a_cookie_made_by_a_stranger_is_refused(app_client: TestClient, seeded: Seeded) -> None:

@@ -103,12 +103,17 @@ class Desk:
                 [*QUARTERDECK, "--home", str(home), "serve", "--port", str(self.port), *arguments], cwd=ROOT,
                 env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
             )  # fmt: skip
-        until(lambda: "Ready." in self.said() or self.process.poll() is not None, "the desk is ready", timeout_s=READY_S)
+        until(
+            lambda: "Ready." in self.said() or self.process.poll() is not None, "the desk is ready", timeout_s=READY_S
+        )
         if self.process.poll() is not None:
             raise AssertionError(f"serve ended with {self.process.returncode}: {self.said()}")
         self.token = (home / "token").read_text().strip()
         self.client = httpx.Client(
-            base_url=f"{self.url}/api/v1", headers={"authorization": f"Bearer {self.token}"}, timeout=30, trust_env=False
+            base_url=f"{self.url}/api/v1",
+            headers={"authorization": f"Bearer {self.token}"},
+            timeout=30,
+            trust_env=False,
         )
 
     def said(self) -> str:
@@ -151,7 +156,7 @@ class Desk:
 
     def holds(self) -> list[dict[str, Any]]:
         """Wait until the desk has closed a session and people are asked; what waits."""
-        return until(lambda: self.view()["stage"] == "waiting" and self.pending() or None, "something waits")
+        return until(lambda: (self.view()["stage"] == "waiting" and self.pending()) or None, "something waits")
 
     def component(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = next(c for c in self.get("/health")["components"] if c["component"] == name)

@@ -35,7 +35,7 @@ def nothing_halted(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "desk" in request.fixturenames:
         served: Desk = request.getfixturevalue("desk")
-        if served.view()["halts"]:
+        if served.process.poll() is None and served.view()["halts"]:
             served.post("/halts/release", {"reason": "the test is over"})
 
 
@@ -122,11 +122,12 @@ def test_with_the_engine_killed_a_halt_is_in_force_at_once_and_carried_out_witho
     with stopped(supervisor):
         engine = desk.engine
         engine.kill()
-        until(lambda: desk.component("engine")["state"] == "down", "the engine is seen dead", timeout_s=5)
+        until(lambda: engine.status() == psutil.STATUS_ZOMBIE, "the engine is dead", timeout_s=5)
         engage(desk, "cancel")
         refused_approval(desk, item)
         until(lambda: carried_out(desk.home), "the halt program did its work", timeout_s=20)
-    until(lambda: desk.component("engine")["state"] == "ok", "another engine lives")
+    until(lambda: desk.component("engine")["pid"] != engine.pid and desk.component("engine")["state"] == "ok",
+          "another engine lives")  # fmt: skip
     assert desk.view()["stage"] == "halted"
     refused_approval(desk, item)
 
@@ -157,6 +158,16 @@ def test_with_the_engine_standing_still_flatten_is_written_without_it_and_sells_
     desk.next()
     assert (held(desk.home), bought(desk.home)) == ({}, {})
     assert desk.get("/ledger/verify")["verified"]
+
+
+def test_a_halted_desk_ends_on_sigterm_with_all_its_processes(desk: Desk) -> None:
+    engage(desk, "no_new")
+    family = desk.children()
+    desk.process.send_signal(signal.SIGTERM)
+    assert desk.process.wait(30) == 0
+    _gone, alive = psutil.wait_procs(family, timeout=3)
+    assert alive == []
+    assert rows(desk.home, "SELECT count(*) FROM halts WHERE released_wall IS NULL") == [(1,)]
 
 
 def test_with_nothing_running_a_halt_goes_straight_into_the_store_and_the_next_open_flattens(home: Path) -> None:
@@ -217,13 +228,3 @@ def test_a_halt_without_a_reason_or_on_no_home_is_refused(home: Path, tmp_path: 
         assert refused.err.count("\n") == 1
     assert rows(home, "SELECT count(*) FROM halts") == [(0,)]
     assert not (tmp_path / "nowhere").exists()
-
-
-def test_the_supervisor_and_its_children_end_on_sigterm_too_while_halted(homes: Homes, tmp_path: Path) -> None:
-    with serving(homes.copy("waiting", tmp_path / "home")) as desk:
-        engage(desk, "no_new")
-        family = desk.children()
-        desk.process.send_signal(signal.SIGTERM)
-        assert desk.process.wait(30) == 0
-        _gone, alive = psutil.wait_procs(family, timeout=3)
-        assert alive == []

@@ -27,8 +27,9 @@ ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(mi
 
 def there_and_back(column: str, value: object) -> object:
     with ENGINE.begin() as connection:
-        key = connection.execute(insert(SHEET).values(**{column: value})).inserted_primary_key[0]
-        found: object = connection.execute(select(SHEET.c[column]).where(SHEET.c.id == key)).scalar_one()
+        key = connection.execute(insert(SHEET).values(**{column: value})).inserted_primary_key
+        assert key is not None
+        found: object = connection.execute(select(SHEET.c[column]).where(SHEET.c.id == key[0])).scalar_one()
         connection.rollback()
     return found
 

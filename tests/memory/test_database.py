@@ -21,7 +21,8 @@ def beat(component: str, pid: int = 1) -> HeartbeatRow:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "desk.sqlite", "mysql://user@host/desk", "oracle://x", "sqlite+unknown://x", "postgresql://x:notaport/y"]
+    "url",
+    ["", "desk.sqlite", "mysql://user@host/desk", "oracle://x", "sqlite+unknown://x", "postgresql://x:notaport/y"],
 )
 def test_a_url_that_cannot_be_used_is_refused_before_anything_is_opened(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -29,7 +30,9 @@ def test_a_url_that_cannot_be_used_is_refused_before_anything_is_opened(url: str
     assert caught.value.code == "bad_database_url"
 
 
-@pytest.mark.parametrize("content", [b"This is a text file, not a database. " * 40, b"SQLite format 3\x00" + b"\xff" * 4096])
+@pytest.mark.parametrize(
+    "content", [b"This is a text file, not a database. " * 40, b"SQLite format 3\x00" + b"\xff" * 4096]
+)
 def test_a_file_that_is_no_database_is_named_as_damaged(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "desk.sqlite").write_bytes(content)
     with pytest.raises(HomeError) as caught:
@@ -65,10 +68,15 @@ def test_a_path_that_cannot_be_opened_is_named_as_unreadable(tmp_path: Path) -> 
 
 
 def test_a_write_that_fails_leaves_nothing(any_db: Database) -> None:
-    with pytest.raises(RuntimeError), any_db.write() as session:
-        session.add(beat("engine"))
-        session.flush()
-        raise RuntimeError("crash")
+
+    def attempt() -> None:
+        with any_db.write() as session:
+            session.add(beat("engine"))
+            session.flush()
+            raise RuntimeError("crash")
+
+    with pytest.raises(RuntimeError):
+        attempt()
     with any_db.read() as session:
         assert session.exec(select(HeartbeatRow)).all() == []
 

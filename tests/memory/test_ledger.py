@@ -168,9 +168,14 @@ def test_rubbish_in_a_heads_file_is_named_and_the_genuine_heads_after_it_still_c
 
 def test_a_record_that_fails_in_its_transaction_leaves_no_gap(db: Database) -> None:
     fill(db, [entry(1)])
-    with pytest.raises(RuntimeError, match="lost"), db.write() as session:
-        append(session, entry(2))
-        raise RuntimeError("lost")
+
+    def attempt() -> None:
+        with db.write() as session:
+            append(session, entry(2))
+            raise RuntimeError("lost")
+
+    with pytest.raises(RuntimeError, match="lost"):
+        attempt()
     fill(db, [entry(3)])
     found = verify(db)
     assert (found.entries, found.verified) == (2, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 from sqlmodel import col, select
@@ -43,8 +44,6 @@ def test_two_processes_append_two_hundred_records_each_without_fork_or_gap(any_u
     for name in ("left", "right"):
         said = [int(row.step.split(":")[1]) for row in rows if row.step.startswith(name)]
         assert said == list(range(EACH))
-    turns = sum(
-        one.step.split(":")[0] != two.step.split(":")[0] for one, two in zip(rows, rows[1:], strict=False)
-    )
+    turns = sum(one.step.split(":")[0] != two.step.split(":")[0] for one, two in pairwise(rows))
     assert turns > 1, "the two processes never overlapped: this race proves nothing"
     assert ledger.verify(any_db).verified

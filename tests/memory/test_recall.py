@@ -67,9 +67,7 @@ def test_the_answer_is_the_exact_ranking_of_the_vectors_in_sql(filled: tuple[Dat
     query = recall._encoder.encode(QUERY)
     with database.read() as session:
         rows = session.exec(select(MemoryRow)).all()
-    exact = sorted(
-        (-round(float(np.frombuffer(row.vector, dtype=np.float32) @ query), 4), row.id) for row in rows
-    )
+    exact = sorted((-round(float(np.frombuffer(row.vector, dtype=np.float32) @ query), 4), row.id) for row in rows)
     expected = tuple(Recalled(memory_id, -score) for score, memory_id in exact if -score >= SIMILARITY_FLOOR)
     assert ask(recall, limit=10) == expected[:10]
     assert len(expected) > 10, "too few neighbours: the ranking is not tested"
@@ -81,6 +79,15 @@ def test_what_became_known_later_is_not_recalled(filled: tuple[Database, Path, R
     for as_of in (59, 60, 75, 100, 200):
         found = {item.id for item in ask(recall, as_of_index=as_of, limit=80)}
         assert found == {name for name in everything if 60 + int(name[-4:]) <= as_of}
+
+
+def test_an_index_that_lies_about_when_a_case_was_known_is_not_believed(tmp_path: Path, db: Database) -> None:
+    recall = Recall(db, tmp_path / "chroma")
+    remember(recall, [("case_old", QUERY)], known_index=60)
+    remember(recall, [("case_new", QUERY)], known_index=90)
+    recall._collection.update(ids=["case_new"], metadatas=[{"known_index": 1}])
+    assert "case_new" not in {item.id for item in ask(recall, as_of_index=70)}
+    assert "case_new" in {item.id for item in ask(recall, as_of_index=90)}
 
 
 def test_another_run_and_another_strategy_recall_nothing_of_it(filled: tuple[Database, Path, Recall]) -> None:

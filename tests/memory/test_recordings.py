@@ -83,11 +83,16 @@ def test_a_call_recorded_again_adds_nothing_and_another_attempt_does(db: Databas
 
 
 def test_a_recording_dies_with_the_transaction_it_belongs_to(db: Database) -> None:
-    with pytest.raises(RuntimeError), db.write() as session:
-        record(
-            session, run_id="run_1", cycle_id="cyc_1", kind="tool", call="x", request=REQUEST, response=REQUEST
-        )  # fmt: skip
-        raise RuntimeError("crash")
+
+    def attempt() -> None:
+        with db.write() as session:
+            record(
+                session, run_id="run_1", cycle_id="cyc_1", kind="tool", call="x", request=REQUEST, response=REQUEST
+            )  # fmt: skip
+            raise RuntimeError("crash")
+
+    with pytest.raises(RuntimeError):
+        attempt()
     assert count(db, RecordingRow) == count(db, BlobRow) == 0
 
 

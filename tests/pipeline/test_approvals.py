@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
-from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, RunRow
+from memory.ledger import Stage
+from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, LedgerRow, RunRow
 from pipeline import approvals, halt
 from pipeline.store import Principal, Store
 from pipeline.voiding import void_case
@@ -112,9 +114,7 @@ def test_a_second_approval_of_a_decided_question_is_refused(store: Store, asked:
     assert truth(store, asked).grants == ("minted",)
 
 
-def test_one_refusal_by_another_person_beats_the_approval_until_it_is_submitted(
-    store: Store, asked: Question
-) -> None:
+def test_one_refusal_by_another_person_beats_the_approval_until_it_is_submitted(store: Store, asked: Question) -> None:
     say(store, asked)
     assert say(store, asked, BOB, "reject").status == "rejected"
     assert truth(store, asked) == life.Truth("rejected", "rejected", ("voided",), 0, 0, 2)
@@ -147,8 +147,6 @@ def test_a_question_for_two_people_needs_two_different_ones(store: Store) -> Non
 
 
 def _grants(asked: Question) -> Any:
-    from sqlmodel import select
-
     return select(GrantRow).where(GrantRow.case_id == asked.case_id)
 
 
@@ -183,7 +181,7 @@ def test_a_question_with_a_longer_life_is_open_until_its_last_session(store: Sto
 def test_a_voided_question_cannot_be_answered(store: Store, asked: Question) -> None:
     with store.db.write() as session:
         case = session.get_one(CaseRow, asked.case_id)
-        void_case(session, case, why="test", desk_time=life.AS_OF, stage=approvals.Stage.SUBMIT, detail={})
+        void_case(session, case, why="test", desk_time=life.AS_OF, stage=Stage.SUBMIT, detail={})
     assert code_of(lambda: say(store, asked)) == "expired"
 
 
@@ -247,7 +245,7 @@ def test_a_rule_that_asks_nobody_releases_at_once_under_the_name_of_the_policy(s
     asked = life.ask(store, life.exit_proposal(), NOBODY, exposure=100)
     assert truth(store, asked) == life.Truth("approved", "approved", ("minted",), 0, 0, 1)
     with store.db.read() as session:
-        said = session.exec(life.select(DecisionRow)).one()
+        said = session.exec(select(DecisionRow)).one()
         row = session.get_one(ApprovalRow, asked.approval_id)
     assert (said.principal, said.decision, row.required) == ("policy:1", "approve", 0)
     assert say(store, asked, ANN, "reject").status == "rejected", "a person may still refuse it"
@@ -255,16 +253,21 @@ def test_a_rule_that_asks_nobody_releases_at_once_under_the_name_of_the_policy(s
 
 def test_a_drafted_case_has_one_question_for_ever(store: Store, asked: Question) -> None:
     with store.db.read() as session:
-        assert len(session.exec(life.select(ApprovalRow)).all()) == 1
-    with pytest.raises(Exception, match="UNIQUE"), store.db.write() as session:
-        row = session.get_one(ApprovalRow, asked.approval_id)
-        session.add(ApprovalRow(**{**row.model_dump(), "id": "appr_second"}))
+        assert len(session.exec(select(ApprovalRow)).all()) == 1
+
+    def attempt() -> None:
+        with store.db.write() as session:
+            row = session.get_one(ApprovalRow, asked.approval_id)
+            session.add(ApprovalRow(**{**row.model_dump(), "id": "appr_second"}))
+
+    with pytest.raises(Exception, match="UNIQUE"):
+        attempt()
 
 
 def test_every_decision_is_in_the_ledger_with_its_reason_and_a_signed_head(store: Store, asked: Question) -> None:
     say(store, asked, reason="I looked at the chart")
     with store.db.read() as session:
-        rows = session.exec(life.select(life.LedgerRow).where(life.LedgerRow.case_id == asked.case_id)).all()
+        rows = session.exec(select(LedgerRow).where(LedgerRow.case_id == asked.case_id)).all()
     assert [row.kind for row in rows] == ["case.awaiting", "case.approved"]
     assert '"reason_text":"I looked at the chart"' in rows[-1].content
     found = store.verify_ledger()

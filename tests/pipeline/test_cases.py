@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
+from sqlmodel import select
 
 from memory.ledger import Stage
 from memory.tables import CaseRow, LedgerRow
@@ -26,9 +27,7 @@ FINAL = {S.NOT_SELECTED, S.BLOCKED, S.REJECTED, S.EXPIRED, S.VOIDED, S.SUPERSEDE
 
 def move(store: Store, case: CaseRow, to: S) -> None:
     with store.db.write() as session:
-        advance(
-            session, session.merge(case, load=False), to, content={"n": 1}, desk_time=life.AS_OF, stage=Stage.CASE
-        )
+        advance(session, session.merge(case, load=False), to, content={"n": 1}, desk_time=life.AS_OF, stage=Stage.CASE)
 
 
 def put(store: Store, case_id: str, state: S) -> CaseRow:
@@ -80,17 +79,22 @@ def test_a_second_mover_with_an_old_picture_finds_the_case_moved(store: Store) -
 
 def test_a_move_and_its_record_live_or_die_together(store: Store) -> None:
     case_id = life.draft(store, life.proposal())
-    with pytest.raises(RuntimeError), store.db.write() as session:
-        row = session.get_one(CaseRow, case_id)
-        advance(session, row, S.BLOCKED, content={}, desk_time=life.AS_OF, stage=Stage.CASE)
-        raise RuntimeError("crash")
+
+    def attempt() -> None:
+        with store.db.write() as session:
+            row = session.get_one(CaseRow, case_id)
+            advance(session, row, S.BLOCKED, content={}, desk_time=life.AS_OF, stage=Stage.CASE)
+            raise RuntimeError("crash")
+
+    with pytest.raises(RuntimeError):
+        attempt()
     with store.db.read() as session:
         assert session.get_one(CaseRow, case_id).state == "drafted"
-        assert session.exec(life.select(LedgerRow).where(LedgerRow.case_id == case_id)).all() == []
+        assert session.exec(select(LedgerRow).where(LedgerRow.case_id == case_id)).all() == []
 
 
 def test_two_open_cases_of_one_strategy_symbol_and_side_cannot_exist(any_store: Store) -> None:
     life.draft(any_store, life.proposal(strategy="trend"))
-    with pytest.raises(Exception, match="(?i)unique"):
+    with pytest.raises(Exception, match=r"(?i)unique"):
         life.draft(any_store, life.proposal(1, strategy="trend"))
     life.draft(any_store, life.proposal(2, strategy="reversion"))

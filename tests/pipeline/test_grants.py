@@ -43,7 +43,9 @@ def test_a_grant_as_minted_is_genuine_and_only_under_its_own_key(store: Store, g
     assert not grants.is_genuine(Ed25519PrivateKey.generate(), grant)
 
 
-@pytest.mark.parametrize("name", ["run", "symbol", "side", "quantity_budget", "band_low", "digest", "nonce", "principals"])
+@pytest.mark.parametrize(
+    "name", ["run", "symbol", "side", "quantity_budget", "band_low", "digest", "nonce", "principals"]
+)
 def test_a_grant_with_any_word_changed_is_not_genuine(store: Store, grant: GrantRow, name: str) -> None:
     grant.body = {**grant.body, name: "other"}
     assert not grants.is_genuine(store.grant_key, grant)
@@ -93,9 +95,14 @@ def test_a_voided_grant_cannot_be_consumed_and_a_consumed_one_cannot_be_voided(s
 
 
 def test_a_consumption_that_is_rolled_back_leaves_the_grant_unused(store: Store, grant: GrantRow) -> None:
-    with pytest.raises(RuntimeError), store.db.write() as session:
-        grants.consume(session, session.get_one(GrantRow, grant.id), 100)
-        raise RuntimeError("crash")
+
+    def attempt() -> None:
+        with store.db.write() as session:
+            grants.consume(session, session.get_one(GrantRow, grant.id), 100)
+            raise RuntimeError("crash")
+
+    with pytest.raises(RuntimeError):
+        attempt()
     with store.db.read() as session:
         assert session.get_one(GrantRow, grant.id).status == "minted"
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlmodel import select
 
-from memory.tables import LedgerRow, OrderRow, OutboxRow, PositionRow, RunRow
+from memory.tables import CaseRow, LedgerRow, OrderRow, OutboxRow, PositionRow, RunRow
 from pipeline import halt
 from pipeline.activation import in_force
 from pipeline.store import Store, now
@@ -31,7 +31,7 @@ def approved(store: Store) -> Question:
 
 def reason(store: Store, question: Question) -> str:
     with store.db.read() as session:
-        return session.get_one(life.CaseRow, question.case_id).reason or ""
+        return session.get_one(CaseRow, question.case_id).reason or ""
 
 
 def test_an_approved_case_becomes_one_order_with_what_was_approved(store: Store, approved: Question) -> None:
@@ -73,7 +73,7 @@ TAMPERINGS = {
     "kind of the case": "UPDATE cases SET kind = 'order.exit'",
     "risk effect of the case": "UPDATE cases SET risk_effect = 'reduces'",
     "strategy of the case": "UPDATE cases SET strategy = 'other'",
-    "budget in the grant": """UPDATE grants SET body = replace(body, '"quantity_budget":100', '"quantity_budget":900')""",
+    "budget in the grant": """UPDATE grants SET body = replace(body, '_budget":100', '_budget":900')""",
     "budget of the grant": "UPDATE grants SET quantity_budget = 900",
     "digest of the grant": "UPDATE grants SET digest = '0'",
     "digest in the grant": "UPDATE grants SET body = replace(body, digest, '0')",
@@ -183,7 +183,9 @@ def test_a_hard_limit_that_blocks_now_stops_what_a_person_approved(store: Store,
 def test_a_limit_tightened_since_the_approval_stops_it(store: Store, approved: Question) -> None:
     law = in_force(store)
     tight = load_limits(
-        (store.home.config / "limits.yaml").read_text().replace('max_order_notional: "50000"', 'max_order_notional: "900"')
+        (store.home.config / "limits.yaml")
+        .read_text()
+        .replace('max_order_notional: "50000"', 'max_order_notional: "900"')
     )
     law = type(law)(tight, law.limits_sha256, law.policy, law.policy_sha256)
     assert submit_case(store, life.MARKET, law, approved.case_id, OPEN).value == "voided"

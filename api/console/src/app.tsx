@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { ApiError, sayError } from "./api/client";
 import { useLive, useResource } from "./api/live";
+import { useSession } from "./api/session";
 import type { Desk } from "./api/types";
 import { describeEvent } from "./api/events";
 import { readRoute, useHash } from "./lib/router";
@@ -13,10 +14,12 @@ import { ApprovalsPage } from "./pages/approvals";
 import { AskPage, useChat } from "./pages/ask";
 import { CasePage } from "./pages/case";
 import { HistoryPage } from "./pages/history";
+import { OversightPage } from "./pages/oversight";
 
 const POLL_MS = 5_000;
 
-export function App() {
+export function App({ locked }: { locked: boolean }) {
+  const { session } = useSession();
   const desk = useResource<Desk>("/desk", ["desk"]);
   const { connect, recent } = useLive();
   const chat = useChat();
@@ -33,9 +36,10 @@ export function App() {
 
   const { reload } = desk;
   useEffect(() => {
+    if (locked) return;
     const timer = setInterval(reload, POLL_MS);
     return () => clearInterval(timer);
-  }, [reload]);
+  }, [reload, locked]);
 
   useEffect(() => {
     const newest = recent[0];
@@ -54,7 +58,7 @@ export function App() {
     document.title = waiting > 0 ? `(${waiting}) Quarterdeck` : "Quarterdeck";
   }, [waiting]);
 
-  const refused = desk.error instanceof ApiError && (desk.error.status === 401 || desk.error.status === 403);
+  const refused = desk.error instanceof ApiError && (desk.error.status === 403);
   return (
     <div className="app">
       <a className="skip" href="#main" onClick={(e) => { e.preventDefault(); main.current?.focus(); }}>
@@ -70,8 +74,8 @@ export function App() {
           </Notice>
         )}
         {refused && (
-          <Notice tone="bad" title="This browser is not signed in to the desk">
-            {sayError(desk.error)} Open the address that <code>quarterdeck serve</code> printed, in this browser.
+          <Notice tone="bad" title="The desk does not show itself to this browser">
+            {sayError(desk.error)} Open the address that <code>quarterdeck serve</code> printed.
           </Notice>
         )}
         <Boundary place={hash}>
@@ -80,6 +84,7 @@ export function App() {
           {route.page === "ask" && <AskPage chat={chat} />}
           {route.page === "case" && <CasePage key={route.id} id={route.id} />}
           {route.page === "history" && <HistoryPage tab={route.tab} desk={desk.data} />}
+          {route.page === "oversight" && <OversightPage tab={route.tab} session={session} />}
         </Boundary>
       </main>
     </div>

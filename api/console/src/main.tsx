@@ -1,15 +1,15 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { App } from "./app";
-import { LiveProvider } from "./api/live";
+import { SessionProvider } from "./api/session";
+import { Gate } from "./gate";
 import "./styles/index.css";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root");
 createRoot(root).render(
   <StrictMode>
-    <LiveProvider>
-      <App />
-    </LiveProvider>
+    <SessionProvider>
+      <Gate />
+    </SessionProvider>
   </StrictMode>,
 );

@@ -16,7 +16,7 @@ from .conftest import Quarterdeck
 ONE_LINE = re.compile(r"quarterdeck: [^\n]+ \[[a-z_]+\]\n")
 COMMANDS = {
     "run", "serve", "next", "cases", "approvals", "explain", "ask", "halt", "resume", "ledger", "doctor", "token",
-    "version",
+    "version", "people",
 }  # fmt: skip
 
 

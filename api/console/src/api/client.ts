@@ -15,6 +15,42 @@ export class ApiError extends Error {
   }
 }
 
+type RefusalListener = (error: ApiError) => void;
+
+/** Where a 401 answers what was just typed, and says nothing about who is signed in. */
+const OPEN_DOORS = new Set(["/session", "/people/bootstrap"]);
+
+let era = 0;
+let onSignedOut: RefusalListener | null = null;
+
+/** Hear of every 401 outside of signing in itself. Answers to requests from before the last `newEra` are not told. */
+export function watchSignedOut(listener: RefusalListener): () => void {
+  onSignedOut = listener;
+  return () => {
+    if (onSignedOut === listener) onSignedOut = null;
+  };
+}
+
+/** Somebody signed in or out: what was asked before says nothing about now. */
+export function newEra(): void {
+  era += 1;
+}
+
+const SKEW_TOLERANCE_MS = 2_000;
+let skew = 0;
+
+function readClock(response: Response): void {
+  const date = Date.parse(response.headers.get("date") ?? "");
+  if (Number.isNaN(date)) return;
+  const gap = date - Date.now();
+  skew = Math.abs(gap) > SKEW_TOLERANCE_MS ? gap : 0;
+}
+
+/** Milliseconds since 1970 by the desk's clock, as far as its answers tell: deadlines run there, not here. */
+export function deskNow(): number {
+  return Date.now() + skew;
+}
+
 async function refusal(response: Response): Promise<ApiError> {
   try {
     const body = (await response.json()) as { error?: { code?: string; message?: string; detail?: Json } };
@@ -30,6 +66,7 @@ async function refusal(response: Response): Promise<ApiError> {
 
 /** Fetch from the API; rejects with ApiError on refusal and with the AbortError of `signal` when aborted. */
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
+  const asked = era;
   let response: Response;
   try {
     response = await fetch(BASE + path, { credentials: "same-origin", ...init });
@@ -37,8 +74,11 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
     if (init.signal?.aborted) throw error;
     throw new ApiError(0, "unreachable", "The desk does not answer. Is it still running?");
   }
-  if (!response.ok) throw await refusal(response);
-  return response;
+  readClock(response);
+  if (response.ok) return response;
+  const error = await refusal(response);
+  if (error.status === 401 && !OPEN_DOORS.has(path) && asked === era) onSignedOut?.(error);
+  throw error;
 }
 
 export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
@@ -54,7 +94,7 @@ export async function post<T>(path: string, body: Json, signal?: AbortSignal): P
   };
   if (signal) init.signal = signal;
   const response = await request(path, init);
-  return (await response.json()) as T;
+  return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
 /** Build a query string from the defined, non-empty values. */

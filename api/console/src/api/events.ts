@@ -12,10 +12,13 @@ export type Topic =
   | "outcomes"
   | "lessons"
   | "ledger"
-  | "equity";
+  | "equity"
+  | "people"
+  | "policy";
 
 export const ALL_TOPICS: readonly Topic[] = [
   "desk", "cases", "approvals", "positions", "orders", "fills", "findings", "outcomes", "lessons", "ledger", "equity",
+  "people", "policy",
 ];
 
 const BY_FAMILY: Record<string, readonly Topic[]> = {
@@ -30,10 +33,23 @@ const BY_FAMILY: Record<string, readonly Topic[]> = {
   outcome: ["outcomes", "cases"],
   lesson: ["lessons"],
   halt: ["approvals", "cases", "orders"],
+  person: ["people"],
+  key: ["people"],
+  login: ["people"],
+  delegation: ["people", "approvals"],
+  policy: ["policy", "approvals"],
 };
+
+const QUIET = new Set(["approval.viewed", "session.ended", "session.locked", "login.succeeded"]);
+
+/** True for what is recorded but is no news to a reader, such as somebody looking at a proposal. */
+export function isQuiet(kind: string): boolean {
+  return QUIET.has(kind);
+}
 
 /** Topics made stale by an event of this kind; an unknown family makes everything stale. */
 export function topicsOf(kind: string): readonly Topic[] {
+  if (isQuiet(kind)) return ["ledger"];
   const family = kind.split(".")[0] ?? "";
   const topics = BY_FAMILY[family];
   return topics ? ["desk", "ledger", ...topics] : ALL_TOPICS;
@@ -99,6 +115,13 @@ const WORDS: Record<string, string> = {
   "case.done": "done",
   "approval.given": "approval given",
   "approval.decided": "decided",
+  "approval.edited": "edited",
+  "approval.extended": "given more time",
+  "approval.acknowledged": "acknowledged",
+  "approval.escalated": "escalated",
+  "approval.warned": "runs out of time",
+  "approval.refused": "refused after approval",
+  "login.failed": "Login failed",
   "order.submitted": "order submitted",
   "order.protective_stop": "protective stop placed",
   "fill.booked": "fill booked",

@@ -2,7 +2,7 @@ import {
   createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, useSyncExternalStore, type ReactNode,
 } from "react";
 import { get } from "./client";
-import { ALL_TOPICS, topicsOf, type Topic } from "./events";
+import { ALL_TOPICS, isQuiet, topicsOf, type Topic } from "./events";
 import { EventStream, type Connection } from "./stream";
 import type { DeskEvent } from "./types";
 
@@ -46,19 +46,29 @@ interface Live {
 
 const LiveContext = createContext<Live | null>(null);
 
-export function LiveProvider({ children }: { children: ReactNode }) {
+/** Holds the event stream; a new `era` (somebody signed in again) reconnects it and refetches everything. */
+export function LiveProvider({ era, children }: { era: number; children: ReactNode }) {
   const [store] = useState(() => new LiveStore());
   const [connection, setConnection] = useState<Connection>("connecting");
   const [recent, setRecent] = useState<readonly DeskEvent[]>([]);
   const [after, setAfter] = useState<number | null>(null);
+  const last = useRef(0);
+  const knownEra = useRef(era);
+
+  useEffect(() => {
+    if (knownEra.current === era) return;
+    knownEra.current = era;
+    store.touch(ALL_TOPICS);
+  }, [era, store]);
 
   useEffect(() => {
     if (after === null) return;
     const stream = new EventStream(
-      after,
+      Math.max(after, last.current),
       (event, feed) => {
+        last.current = feed.last;
         store.touch(topicsOf(event.kind));
-        setRecent(feed.recent);
+        setRecent(feed.recent.filter((item) => !isQuiet(item.kind)));
       },
       (state, resumed) => {
         setConnection(state);
@@ -66,7 +76,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       },
     );
     return () => stream.close();
-  }, [after, store]);
+  }, [after, era, store]);
 
   const live = useMemo<Live>(
     () => ({ store, connection, recent, connect: (seq) => setAfter((now) => now ?? seq) }),

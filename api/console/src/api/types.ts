@@ -1,3 +1,8 @@
+import type { Fill, Order, Outcome } from "./records";
+
+export type * from "./oversight";
+export type * from "./records";
+
 /** Shapes of the HTTP API, as served under /api/v1. Money and prices are decimal strings, times are ISO UTC. */
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -5,7 +10,6 @@ export type Mode = "replay" | "paper" | "live";
 export type Side = "buy" | "sell";
 export type Verdict = "pass" | "warn" | "block";
 export type HaltAction = "no_new" | "cancel" | "flatten";
-export type Decision = "approve" | "reject";
 
 export interface Page<T> {
   items: T[];
@@ -163,6 +167,7 @@ export interface CaseDecision {
   principal: string;
   decision: string;
   reason: string;
+  reason_code?: string | null;
   at: string;
 }
 
@@ -173,37 +178,6 @@ export interface CaseDetail extends Case {
   fills: Fill[];
   outcome: Outcome | null;
   history: { seq: number; kind: string; at: string; content: { [key: string]: Json } }[];
-}
-
-export type ApprovalStatus = "pending" | "approved" | "rejected" | "expired" | "voided";
-
-export interface Approval {
-  id: string;
-  case_id: string;
-  status: ApprovalStatus;
-  digest: string;
-  required: number;
-  given: number;
-  roles: string[];
-  rule: string;
-  policy_version: string;
-  expires: string;
-  sessions_left: number;
-  asked: string;
-  band: { low: string; high: string };
-  case: Case;
-  explanation: { prose: string; sha256: string } | null;
-}
-
-export interface DecisionResult {
-  approval_id: string;
-  case_id: string;
-  status: ApprovalStatus;
-  given: number;
-  required: number;
-  decided_by: string;
-  decided_at: string;
-  repeated: boolean;
 }
 
 export interface NumberRef {
@@ -247,118 +221,4 @@ export interface Explanation {
   reasoner: string;
   model_abstained: string | null;
   stats: { claims: number; numbers: number; unresolved: number; dropped: number };
-}
-
-export interface Position {
-  symbol: string;
-  quantity: number;
-  average_price: string;
-  mark: string;
-  market_value: string;
-  unrealised: string;
-  realised: string;
-  sector: string;
-  strategy: string;
-  case_id: string | null;
-  stop_price: string | null;
-}
-
-export interface Order {
-  client_order_id: string;
-  case_id: string | null;
-  leg: string;
-  symbol: string;
-  side: Side;
-  quantity: number;
-  filled_quantity: number;
-  average_price: string | null;
-  state: string;
-  stop_price: string | null;
-  created: string;
-  reason: string | null;
-}
-
-export interface Fill {
-  execution_id: string;
-  case_id: string | null;
-  client_order_id: string;
-  symbol: string;
-  side: Side;
-  quantity: number;
-  price: string;
-  commission: string;
-  slippage: string;
-  session: string;
-}
-
-export interface Finding {
-  id: string;
-  code: string;
-  severity: "info" | "warning" | "critical";
-  component: string;
-  symbol: string | null;
-  message: string;
-  recommendation: string;
-  as_of: string;
-  recommends_halt: boolean;
-  acknowledged_by: string | null;
-}
-
-export interface Outcome {
-  id: string;
-  case_id: string;
-  strategy: string;
-  symbol: string;
-  side: Side;
-  disposition: string;
-  opened: string;
-  due: string;
-  horizon_sessions: number;
-  entry_price: string;
-  exit_price: string | null;
-  view_return: number | null;
-  index_return: number | null;
-  excess_return: number | null;
-  settled: boolean;
-}
-
-export interface Lesson {
-  id: string;
-  scope: string;
-  claim: string;
-  sample_size: number;
-  mean_excess_return: number | null;
-  interval_low: number | null;
-  interval_high: number | null;
-  as_of: string;
-  state: string;
-  enough_data: boolean;
-}
-
-export interface LedgerEntry {
-  seq: number;
-  kind: string;
-  case_id: string | null;
-  step: string;
-  revision: number;
-  desk_time: string;
-  content: { [key: string]: Json };
-  hash: string;
-  at: string;
-}
-
-export interface LedgerVerification {
-  verified: boolean;
-  entries: number;
-  head: string;
-  content_sha256: string;
-  problems: (string | { [key: string]: Json })[];
-}
-
-export interface DeskEvent {
-  seq: number;
-  kind: string;
-  case_id: string | null;
-  symbol: string | null;
-  at: string;
 }

@@ -1,31 +1,65 @@
-import type { Approval, Json, Proposal } from "../api/types";
-import { compareDecimals, money } from "./format";
+import type { Approval, Json, Proposal, Tier } from "../api/types";
+import { product } from "./decimals";
+import { compareDecimals, money, words } from "./format";
+import { countdown, timeLeft } from "./time";
 
-export type QueueOrder = "rank" | "impact" | "expiry";
+export type QueueOrder = "rank" | "impact" | "age" | "expiry" | "tier";
+export const QUEUE_ORDERS: readonly QueueOrder[] = ["rank", "impact", "age", "expiry", "tier"];
 
 /** Money the proposal moves: the tools' notional, or quantity times reference price where it is not sent. */
 export function notional(proposal: Proposal): string {
-  if (proposal.notional) return proposal.notional;
-  const [whole = "0", fraction = ""] = proposal.reference_price.split(".");
-  const product = (BigInt(whole + fraction) * BigInt(proposal.quantity)).toString().padStart(fraction.length + 1, "0");
-  const cut = product.length - fraction.length;
-  return fraction ? `${product.slice(0, cut)}.${product.slice(cut)}` : product;
+  return proposal.notional || product(proposal.reference_price, proposal.quantity);
 }
 
 function rankOf(approval: Approval): number {
   return approval.case.rank ?? Number.MAX_SAFE_INTEGER;
 }
 
+const TIER: Record<Tier, number> = { high: 0, normal: 1, low: 2 };
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+type Order = (a: Approval, b: Approval) => number;
+
+const BY: Record<QueueOrder, Order> = {
+  rank: () => 0,
+  impact: (a, b) => compareDecimals(notional(b.case.proposal), notional(a.case.proposal)),
+  age: (a, b) => compareText(a.asked, b.asked),
+  expiry: (a, b) =>
+    a.expires_wall && b.expires_wall ? compareText(a.expires_wall, b.expires_wall) : a.sessions_left - b.sessions_left,
+  tier: (a, b) => TIER[a.tier ?? "normal"] - TIER[b.tier ?? "normal"],
+};
+
 /** Order the queue; ties fall back to the desk's rank, then to the id, so rows never swap by themselves. */
 export function sortQueue(items: readonly Approval[], order: QueueOrder): Approval[] {
-  const impact = (a: Approval, b: Approval) => compareDecimals(notional(b.case.proposal), notional(a.case.proposal));
-  const expiry = (a: Approval, b: Approval) => a.sessions_left - b.sessions_left;
-  return [...items].sort(
-    (a, b) =>
-      (order === "impact" ? impact(a, b) : order === "expiry" ? expiry(a, b) : 0) ||
-      rankOf(a) - rankOf(b) ||
-      (a.id < b.id ? -1 : a.id > b.id ? 1 : 0),
-  );
+  return [...items].sort((a, b) => BY[order](a, b) || rankOf(a) - rankOf(b) || compareText(a.id, b.id));
+}
+
+const URGENT_MS = 10 * 60_000;
+
+/** How long the question stands: by the wall clock where it has one, else in sessions. `now` in milliseconds. */
+export function expiryOf(approval: Approval, now: number): { text: string; urgent: boolean } {
+  const wall = approval.expires_wall;
+  const late = (approval.warned ?? 0) >= 80;
+  if (!wall) return { text: countdown(approval.sessions_left), urgent: late || approval.sessions_left <= 1 };
+  return { text: timeLeft(wall, now), urgent: late || new Date(wall).getTime() - now < URGENT_MS };
+}
+
+/** How many still have to sign and as what, e.g. `2, approver or above`; null when nobody has to. */
+export function missingWords(approval: Approval): string | null {
+  const missing = approval.missing ?? Math.max(0, approval.required - approval.given);
+  if (missing <= 0 || approval.status !== "pending") return null;
+  const roles = approval.roles.length ? approval.roles.map(words).join(" or ") : "approver";
+  return `${missing}${approval.given > 0 ? " more" : ""}, ${roles} or above`;
+}
+
+/** Who may not be the one to sign, with the reason, e.g. `ann (edited it)`. */
+export function barredNames(approval: Approval): string[] {
+  const editor = (approval.separate ?? []).includes("editor") ? approval.edited_by : null;
+  const signers = [...new Set((approval.signed ?? []).map((item) => item.principal))].filter((name) => name !== editor);
+  return [...(editor ? [`${editor} (edited it)`] : []), ...signers.map((name) => `${name} (signed already)`)];
 }
 
 export interface Change {
@@ -72,7 +106,7 @@ export function priorDecision(detail: Json | undefined): PriorDecision {
   };
   return {
     by: text("decided_by", "principal", "by"),
-    decision: text("status", "decision"),
+    decision: text("decision", "status"),
     at: text("decided_at", "at"),
   };
 }

@@ -1,11 +1,15 @@
 import { useSyncExternalStore } from "react";
+import type { OversightTab } from "./rights";
 
 export type Route =
   | { page: "overview" }
   | { page: "approvals"; id: string | null }
   | { page: "ask" }
   | { page: "case"; id: string }
-  | { page: "history"; tab: "cases" | "lessons" | "ledger" };
+  | { page: "history"; tab: "cases" | "lessons" | "ledger" }
+  | { page: "oversight"; tab: OversightTab };
+
+const OVERSIGHT: readonly string[] = ["policy", "delegations", "attention", "people"] satisfies OversightTab[];
 
 /** Read a location hash such as `#/approvals/apr_1`; anything unknown is the overview. */
 export function readRoute(hash: string): Route {
@@ -17,6 +21,7 @@ export function readRoute(hash: string): Route {
   if (first === "history") {
     return { page: "history", tab: second === "lessons" || second === "ledger" ? second : "cases" };
   }
+  if (first === "oversight") return { page: "oversight", tab: OVERSIGHT.includes(second) ? second as OversightTab : "policy" };
   return { page: "overview" };
 }
 

@@ -42,3 +42,18 @@ export function age(hours: number | null | undefined): string {
   if (hours < 48) return `${Number(hours.toFixed(1))} h`;
   return `${Math.round(hours / 24)} d`;
 }
+
+/** Wall-clock time left until an instant, e.g. `3 d 4 h`, `2 h 05 min`, `14 min`, and below ten minutes `9:41`. */
+export function timeLeft(until: string, now: number): string {
+  const end = new Date(until).getTime();
+  if (Number.isNaN(end)) return NONE;
+  const seconds = Math.ceil((end - now) / 1000);
+  if (seconds <= 0) return "expired";
+  const two = (n: number) => String(n).padStart(2, "0");
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 10) return `${minutes}:${two(seconds % 60)} left`;
+  if (minutes < 60) return `${minutes} min left`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${two(minutes % 60)} min left`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h left`;
+}

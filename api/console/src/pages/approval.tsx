@@ -1,29 +1,47 @@
-import { useRef } from "react";
+import { useRef, useState } from "react";
 import { ApiError } from "../api/client";
 import { useResource } from "../api/live";
+import { useSession } from "../api/session";
+import { useViews } from "../api/views";
 import type { Approval, CaseDetail, Explanation } from "../api/types";
-import { Empty, Failed, Loading, Panel, SideWord, State } from "../parts/basics";
+import { Empty, Facts, Failed, Loading, Panel, SideWord, State } from "../parts/basics";
 import { Checks } from "../parts/checks";
 import { DecisionForm } from "../parts/decision";
-import { EvidenceList } from "../parts/evidence";
+import { EvidenceGate } from "../parts/evidence_gate";
 import { ExplanationPanels } from "../parts/explanation";
 import { ProposalFacts, ReviewLines } from "../parts/proposal";
+import { LateRefusal } from "../parts/refuse";
+import { TierTag } from "../parts/tier";
+import { useDeskClock } from "../lib/clock";
+import { readDraft, writeDraft } from "../lib/drafts";
+import { columnName, figure } from "../lib/figures";
 import { decimal, money, words } from "../lib/format";
-import { notional } from "../lib/queue";
+import { expiryOf, notional } from "../lib/queue";
 import { link } from "../lib/router";
-import { countdown, day } from "../lib/time";
+import { day } from "../lib/time";
 
 /** One approval: evidence first, the decision last. It stays on screen after it left the queue. */
-export function ApprovalDetail({ id, listed, next, equity }: {
+export function ApprovalDetail({ id, listed, next, equity, principal }: {
   id: string;
   listed: Approval | null;
   next: string | null;
   equity: string | null;
+  principal: string | null;
 }) {
+  const { session, access } = useSession();
   const single = useResource<Approval>(listed ? null : `/approvals/${encodeURIComponent(id)}`, ["approvals"]);
   const last = useRef<Approval | null>(null);
   last.current = listed ?? single.data ?? last.current;
   const approval = last.current;
+
+  const [opened, setOpened] = useState(() => readDraft(`${id}.opened`) !== "");
+  const pending = approval?.status === "pending";
+  const tellView = useViews(id, pending && approval?.tier !== undefined && access.state === "open", opened);
+  const now = useDeskClock(pending && !!approval?.expires_wall);
+  const open = () => {
+    writeDraft(`${id}.opened`, "yes");
+    setOpened(true);
+  };
 
   const caseId = approval?.case_id ?? null;
   const detail = useResource<CaseDetail>(caseId && `/cases/${encodeURIComponent(caseId)}`, ["cases"]);
@@ -36,7 +54,9 @@ export function ApprovalDetail({ id, listed, next, equity }: {
   }
 
   const item = detail.data ?? approval.case;
+  const decisions = detail.data?.decisions ?? [];
   const p = approval.case.proposal;
+  const expiry = expiryOf(approval, now);
   const checks = detail.data?.checks ?? approval.case.checks;
   return (
     <article className="stack" aria-label={`Proposal ${p.symbol}`}>
@@ -47,8 +67,9 @@ export function ApprovalDetail({ id, listed, next, equity }: {
           <span className="num">{money(notional(p), 0)}</span>
           <span className="muted">{words(approval.case.strategy)}</span>
           <State state={approval.status} />
-          <span className={approval.sessions_left <= 1 ? "urgent" : "muted"} title={`Expires with the open of ${day(approval.expires)}`}>
-            {approval.status === "pending" && countdown(approval.sessions_left)}
+          <TierTag tier={approval.tier} />
+          <span className={`clock ${expiry.urgent ? "urgent" : "muted"}`} title={`Expires with the open of ${day(approval.expires)}`}>
+            {pending && expiry.text}
           </span>
           <button type="button" className="button small push" onClick={toDecision}>Go to decision</button>
         </div>
@@ -56,7 +77,9 @@ export function ApprovalDetail({ id, listed, next, equity }: {
       {detail.error ? <Failed error={detail.error} retry={detail.reload} /> : null}
       <Panel title="Proposal"><ProposalFacts item={approval.case} equity={equity} /></Panel>
       <Panel title="Evidence" aside={detail.data ? `${detail.data.evidence.length} items` : null}>
-        {detail.data ? <EvidenceList items={detail.data.evidence} /> : <Loading what="evidence" />}
+        {detail.data
+          ? <EvidenceGate items={detail.data.evidence} gated={pending && approval.evidence_required === true} opened={opened} open={open} />
+          : <Loading what="evidence" />}
       </Panel>
       {item.review && <Panel title="Review"><ReviewLines review={item.review} /></Panel>}
       <Panel title="Checks">{checks ? <Checks checks={checks} /> : <Empty>The limits have not been checked yet.</Empty>}</Panel>
@@ -68,8 +91,25 @@ export function ApprovalDetail({ id, listed, next, equity }: {
             : explained.error ? <Failed error={explained.error} retry={explained.reload} /> : <Loading what="the explanation" />}
         </Panel>
       )}
-      <DecisionForm approval={approval} decisions={detail.data?.decisions ?? []} next={next} />
+      {approval.facts && <PolicyFacts approval={approval} />}
+      <DecisionForm approval={approval} decisions={decisions} next={next} opened={opened} tellView={tellView} />
+      <LateRefusal approval={approval} decisions={decisions} me={session?.name ?? principal} />
     </article>
+  );
+}
+
+/** What the policy knew when it asked for a person, and the rule that answered. */
+function PolicyFacts({ approval }: { approval: Approval }) {
+  const facts = Object.entries(approval.facts ?? {}).filter(([, value]) => value !== null && value !== "");
+  return (
+    <Panel title="Why a person is asked" aside={`rule ${words(approval.rule)}, policy ${approval.policy_version}`}>
+      <Facts
+        rows={[
+          ["Signatures", `${approval.required === 1 ? "one" : approval.required}, ${approval.roles.map(words).join(" or ")} or above`],
+          ...facts.map(([key, value]) => [columnName(key), figure(key, value)] as const),
+        ]}
+      />
+    </Panel>
   );
 }
 

@@ -1,18 +1,38 @@
 import { useState } from "react";
 import { useResource } from "../api/live";
+import { useSession } from "../api/session";
 import type { Approval, Desk, Page } from "../api/types";
-import { Empty, Failed, Loading, SideWord, Tag } from "../parts/basics";
-import { decimal, money, words } from "../lib/format";
-import { notional, sortQueue, type QueueOrder } from "../lib/queue";
-import { link } from "../lib/router";
-import { countdown } from "../lib/time";
+import { Empty, Failed, Loading } from "../parts/basics";
+import { BulkBar } from "../parts/bulk";
+import { QueueRow, SentSoonRow } from "../parts/queue_row";
+import { selectProblem } from "../lib/bulk";
+import { useDeskClock } from "../lib/clock";
+import { useDraft } from "../lib/drafts";
+import { QUEUE_ORDERS, sortQueue, type QueueOrder } from "../lib/queue";
+import { whyNot } from "../lib/rights";
 import { ApprovalDetail } from "./approval";
 
 export function ApprovalsPage({ id, desk }: { id: string | null; desk: Desk | null }) {
+  const { session } = useSession();
   const pending = useResource<Page<Approval>>("/approvals?status=pending&limit=200", ["approvals"]);
-  const [order, setOrder] = useState<QueueOrder>("rank");
+  const [saved, setOrder] = useDraft("queue-order", "rank");
+  const order = QUEUE_ORDERS.find((name) => name === saved) ?? "rank";
+  const [selecting, setSelecting] = useState(false);
+  const [chosen, setChosen] = useState<ReadonlyMap<string, Approval>>(new Map());
   const queue = sortQueue(pending.data?.items ?? [], order);
   const next = queue.find((item) => item.id !== id)?.id ?? null;
+  const now = useDeskClock(queue.some((item) => item.expires_wall));
+  const several = queue.length > 1 && queue.every((item) => item.tier !== undefined) && whyNot(session, "decide") === null;
+
+  function toggle(item: Approval) {
+    const changed = new Map(chosen);
+    if (!changed.delete(item.id)) changed.set(item.id, item);
+    setChosen(changed);
+  }
+  function stop() {
+    setSelecting(false);
+    setChosen(new Map());
+  }
 
   return (
     <div className={`split ${id ? "has-detail" : ""}`}>
@@ -22,48 +42,50 @@ export function ApprovalsPage({ id, desk }: { id: string | null; desk: Desk | nu
           <label className="inline-field">
             Sort by{" "}
             <select value={order} onChange={(e) => setOrder(e.target.value as QueueOrder)} data-testid="queue-order">
-              <option value="rank">rank</option>
-              <option value="impact">impact</option>
-              <option value="expiry">expiry</option>
+              {QUEUE_ORDERS.map((name) => <option key={name} value={name}>{name}</option>)}
             </select>
           </label>
         </header>
+        {(several || selecting) && (
+          <BulkBar selecting={selecting} start={() => setSelecting(true)} stop={stop} chosen={chosen} queue={queue} />
+        )}
         {pending.error ? <Failed error={pending.error} retry={pending.reload} /> : null}
         {!pending.data && pending.loading && <Loading what="the queue" />}
         {pending.data && queue.length === 0 && <QueueEmpty desk={desk} />}
         <ul className="queue-list">
-          {queue.map((item) => <QueueRow key={item.id} item={item} current={item.id === id} />)}
+          {queue.map((item) => (
+            <QueueRow key={item.id} item={item} now={now} current={item.id === id}
+              select={selecting ? {
+                checked: chosen.has(item.id),
+                problem: chosen.has(item.id) ? null : selectProblem(item, [...chosen.values()]),
+                toggle: () => toggle(item),
+              } : null} />
+          ))}
         </ul>
+        <SentSoon current={id} />
       </section>
       <div className="detail">
         {id
-          ? <ApprovalDetail key={id} id={id} listed={queue.find((item) => item.id === id) ?? null} next={next} equity={desk?.equity ?? null} />
+          ? <ApprovalDetail key={id} id={id} listed={queue.find((item) => item.id === id) ?? null} next={next} equity={desk?.equity ?? null}
+              principal={desk?.principal ?? null} />
           : queue.length > 0 && <Empty>Choose a proposal to see its evidence.</Empty>}
       </div>
     </div>
   );
 }
 
-function QueueRow({ item, current }: { item: Approval; current: boolean }) {
-  const p = item.case.proposal;
+/** Approved and not sent yet: what another person can still refuse. */
+function SentSoon({ current }: { current: string | null }) {
+  const { data } = useResource<Page<Approval>>("/approvals?status=all&limit=100", ["approvals"]);
+  const items = (data?.items ?? []).filter((item) => item.status === "approved" && item.case.state === "approved");
+  if (items.length === 0) return null;
   return (
-    <li>
-      <a href={link("approvals", item.id)} className="queue-row" data-testid="approval-row" data-approval={item.id}
-        data-symbol={p.symbol} aria-current={current ? "true" : undefined}>
-        <span className="queue-top">
-          <b className="symbol">{p.symbol}</b>
-          <SideWord side={p.side} />
-          <span className="num">{decimal(String(p.quantity), 0)}</span>
-          <span className="num push">{money(notional(p), 0)}</span>
-        </span>
-        <span className="queue-sub">
-          <span>{item.case.rank !== null && `#${item.case.rank + 1} `}{words(item.case.strategy)}</span>
-          {p.taint && <Tag tone="warn">tainted</Tag>}
-          {item.required > 1 && <Tag>{item.given} of {item.required}</Tag>}
-          <span className={`push ${item.sessions_left <= 1 ? "urgent" : ""}`}>{countdown(item.sessions_left)}</span>
-        </span>
-      </a>
-    </li>
+    <section className="sent-soon" aria-label="Approved, not sent yet">
+      <h2>Approved, not sent yet</h2>
+      <ul className="queue-list" data-testid="approved-list">
+        {items.map((item) => <SentSoonRow key={item.id} item={item} current={item.id === current} />)}
+      </ul>
+    </section>
   );
 }
 

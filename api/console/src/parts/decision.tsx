@@ -1,73 +1,92 @@
-import { useState, type FormEvent } from "react";
-import { ApiError, post, sayError } from "../api/client";
+import { useEffect, useState } from "react";
+import { post } from "../api/client";
 import { useLive } from "../api/live";
-import type { Approval, CaseDecision, Decision, DecisionResult } from "../api/types";
+import { useSession } from "../api/session";
+import type { Approval, CaseDecision, Decision, DecisionResult, Edit } from "../api/types";
 import { words } from "../lib/format";
 import { useDraft } from "../lib/drafts";
-import { changesBetween, priorDecision, type PriorDecision } from "../lib/queue";
+import { whyNot } from "../lib/rights";
 import { link } from "../lib/router";
-import { countdown, wallTime } from "../lib/time";
-import { Id, Notice, Panel } from "./basics";
+import { Notice, Panel } from "./basics";
+import { AskForm } from "./ask_form";
+import { DecideForm } from "./decide_form";
+import { Changed, ProblemNote, Result, problemOf, type Problem } from "./decision_notes";
 import { DecisionLines } from "./decisions";
-import { orderSentence } from "./proposal";
+import { EditForm } from "./edit_form";
+import { Questions } from "./questions";
+import { Signing } from "./signing";
 
-type Problem =
-  | { kind: "reason" | "other"; text: string }
-  | { kind: "stale"; text: string }
-  | { kind: "expired"; text: string }
-  | { kind: "decided"; text: string; prior: PriorDecision };
-
-function problemOf(error: unknown): Problem {
-  const text = sayError(error);
-  if (error instanceof ApiError) {
-    if (error.status === 410) return { kind: "expired", text };
-    if (error.status === 409 && error.code === "stale_digest") return { kind: "stale", text };
-    if (error.status === 409) return { kind: "decided", text, prior: priorDecision(error.detail) };
-  }
-  return { kind: "other", text };
+export interface Answer {
+  decision: Decision;
+  reason: string;
+  code?: string;
+  edit?: Edit;
 }
 
+const MODES = [["decide", "Approve or reject"], ["edit", "Edit"], ["ask", "Ask the agent"]] as const;
+
 /** The decision on one approval. What is sent is the digest of the version that was on screen when it was read. */
-export function DecisionForm({ approval, decisions, next }: {
+export function DecisionForm({ approval, decisions, next, opened, tellView }: {
   approval: Approval;
   decisions: readonly CaseDecision[];
   next: string | null;
+  opened: boolean;
+  tellView: () => Promise<void>;
 }) {
   const { store } = useLive();
+  const { session } = useSession();
   const [seen, setSeen] = useState(approval);
+  const [mode, setMode] = useDraft(`${approval.id}.mode`, "decide");
   const [reason, setReason, clearReason] = useDraft(approval.id);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [sending, setSending] = useState<Decision | null>(null);
   const [result, setResult] = useState<DecisionResult | null>(null);
+  const [edited, setEdited] = useState(false);
 
-  const changed = approval.digest !== seen.digest;
+  const made = result?.digest;
+  useEffect(() => {
+    if (made && approval.digest === made) setSeen(approval);
+  }, [approval, made]);
+
+  const modern = approval.tier !== undefined;
+  const changed = approval.digest !== seen.digest && approval.digest !== made;
   const open = approval.status === "pending" && problem?.kind !== "expired" && problem?.kind !== "decided";
+  const signed = (approval.signed ?? []).some((item) => item.principal === session?.name);
+  const noRole = whyNot(session, "decide");
+  const barred = noRole ?? (signed ? "You have signed already; somebody else has to sign too." : null);
+  const unread = approval.evidence_required && !opened ? "Open the evidence first: this tier is not approved unread." : null;
+  const noSign = approval.may_sign === false ? approval.may_not_because ?? "You may not sign this one." : barred ?? unread;
 
-  async function decide(decision: Decision) {
-    if (!reason.trim()) {
-      setProblem({ kind: "reason", text: "Give a reason; it goes into the ledger with your name." });
-      document.getElementById("decision-reason")?.focus();
-      return;
-    }
+  async function answer({ decision, reason: text, code, edit }: Answer): Promise<boolean> {
     setSending(decision);
     setProblem(null);
     try {
+      if (modern) await tellView();
       const path = `/approvals/${encodeURIComponent(approval.id)}/decision`;
-      setResult(await post<DecisionResult>(path, { decision, digest: seen.digest, reason: reason.trim() }));
-      clearReason();
+      const extra = modern ? { reason_code: code ?? null, edit: edit ? { ...edit } : null } : {};
+      const got = await post<DecisionResult>(path, { decision, digest: seen.digest, reason: text, ...extra });
+      if (decision !== "respond") {
+        setResult(got);
+        setEdited(decision === "edit");
+        clearReason();
+        setMode("decide");
+      }
+      return true;
     } catch (error) {
       setProblem(problemOf(error));
+      return false;
     } finally {
       setSending(null);
       store.touch(["approvals", "cases", "desk"]);
     }
   }
 
+  const shared = { approval: seen, reason, setReason, sending, blocked: changed, answer };
   return (
     <Panel title="Decision" id="decision" className="decision">
       <div aria-live="polite">
-        {result && <Result result={result} next={next} />}
-        {problem && problem.kind !== "reason" && !result && <ProblemNote problem={problem} caseId={approval.case_id} />}
+        {result && <Result result={result} edited={edited} next={next} />}
+        {problem && !result && <ProblemNote problem={problem} caseId={approval.case_id} kept={reason} />}
         {!result && approval.status !== "pending" && problem?.kind !== "decided" && problem?.kind !== "expired" && (
           <Notice title={`This request is ${words(approval.status)}`} testId="decision-result">
             <DecisionLines items={decisions} /> <a href={link("cases", approval.case_id)}>Open the case</a>
@@ -78,73 +97,25 @@ export function DecisionForm({ approval, decisions, next }: {
           <Changed before={seen} after={approval} accept={() => { setSeen(approval); setProblem(null); }} />
         )}
       </div>
+      {open && modern && <Signing approval={approval} barred={noRole} />}
+      <Questions items={approval.questions ?? []} />
       {(!result || result.status === "pending") && open && (
-        <form onSubmit={(event: FormEvent) => event.preventDefault()} noValidate>
-          {!changed && <p className="releases">Approving releases: <b>{orderSentence(seen.case)}</b></p>}
-          <label className="field" htmlFor="decision-reason">
-            Reason
-            <textarea id="decision-reason" data-testid="decision-reason" rows={3} maxLength={2000} required value={reason}
-              aria-invalid={problem?.kind === "reason"} aria-describedby="decision-help" placeholder="Why this should, or should not, go out"
-              onChange={(e) => { setReason(e.target.value); if (problem?.kind === "reason") setProblem(null); }} />
-          </label>
-          {problem?.kind === "reason" && <p className="field-error" role="alert">{problem.text}</p>}
-          <p className="foot" id="decision-help">
-            {approval.given} of {approval.required} {approval.required === 1 ? "approval" : "approvals"} given, {countdown(approval.sessions_left)}.
-            No answer counts as a rejection. Rule {approval.rule}; bound to <Id value={seen.digest} length={12} />
-          </p>
-          <div className="decision-actions">
-            <button type="button" className="button good" data-testid="decision-approve" disabled={sending !== null || changed}
-              onClick={() => decide("approve")}>{sending === "approve" ? "Approving…" : "Approve"}</button>
-            <button type="button" className="button bad" data-testid="decision-reject" disabled={sending !== null || changed}
-              onClick={() => decide("reject")}>{sending === "reject" ? "Rejecting…" : "Reject"}</button>
-          </div>
-        </form>
+        <>
+          {modern && (
+            <div className="modes" role="group" aria-label="What to do">
+              {MODES.map(([key, name]) => (
+                <button key={key} type="button" className="mode-choice" aria-pressed={mode === key} data-testid={`mode-${key}`}
+                  onClick={() => setMode(key)}>{name}</button>
+              ))}
+            </div>
+          )}
+          {modern && mode === "edit" && <EditForm key={seen.digest} {...shared} barred={barred ?? unread} />}
+          {modern && mode === "ask" && <AskForm {...shared} barred={noRole} />}
+          {(!modern || (mode !== "edit" && mode !== "ask")) && (
+            <DecideForm {...shared} noSign={noSign} noReject={barred} modern={modern} />
+          )}
+        </>
       )}
     </Panel>
-  );
-}
-
-function Result({ result, next }: { result: DecisionResult; next: string | null }) {
-  const tone = result.status === "approved" ? "good" : "plain";
-  const title = result.status === "pending"
-    ? `Your approval is recorded, ${result.given} of ${result.required}`
-    : `${words(result.status).replace(/^./, (c) => c.toUpperCase())} by ${result.decided_by}`;
-  return (
-    <Notice tone={tone} title={title} testId="decision-result">
-      {result.status === "approved" && "It is checked again and sent at the next open. "}
-      {result.status === "rejected" && "Nothing is sent. "}
-      {result.repeated && "This repeats an earlier decision; nothing changed. "}
-      <a href={link("cases", result.case_id)}>Open the case</a>
-      {next && <>, or <a href={link("approvals", next)} data-testid="decision-next">go to the next one waiting</a></>}
-    </Notice>
-  );
-}
-
-function ProblemNote({ problem, caseId }: { problem: Problem; caseId: string }) {
-  const open = <a href={link("cases", caseId)}>Open the case</a>;
-  switch (problem.kind) {
-    case "expired":
-      return <Notice tone="warn" title="This request has expired" testId="decision-result">{problem.text} Nothing was sent. {open}</Notice>;
-    case "decided": {
-      const { by, decision, at } = problem.prior;
-      const who = by ? ` ${decision ? words(decision) : "decided"} by ${by}${at ? ` at ${wallTime(at)}` : ""}.` : "";
-      return <Notice tone="warn" title="Already decided otherwise" testId="decision-result">{problem.text}{who} Your text is kept. {open}</Notice>;
-    }
-    case "stale":
-      return <Notice tone="warn" title="The proposal changed while you were reading" testId="decision-result">{problem.text} Nothing was saved.</Notice>;
-    default:
-      return <Notice tone="bad" title="The decision was not saved" testId="decision-result">{problem.text}</Notice>;
-  }
-}
-
-function Changed({ before, after, accept }: { before: Approval; after: Approval; accept: () => void }) {
-  const changes = changesBetween(before, after);
-  return (
-    <Notice tone="warn" title="This proposal changed after you opened it" testId="decision-changed">
-      {changes.length > 0
-        ? <ul className="lines">{changes.map((c) => <li key={c.field}>{c.field}: <del>{c.before}</del> <ins>{c.after}</ins></li>)}</ul>
-        : <p>Its content or evidence is different. Read it again before deciding.</p>}
-      <button type="button" className="button" data-testid="decision-accept-version" onClick={accept}>Decide on the new version</button>
-    </Notice>
   );
 }

@@ -1,8 +1,6 @@
 import type { CaseDecision } from "../api/types";
-import { words } from "../lib/format";
+import { pastOf, reasonWords } from "../lib/refusals";
 import { wallTime } from "../lib/time";
-
-const PAST: Record<string, string> = { approve: "approved", reject: "rejected" };
 
 /** Who decided what, when and why. */
 export function DecisionLines({ items }: { items: readonly CaseDecision[] }) {
@@ -11,7 +9,8 @@ export function DecisionLines({ items }: { items: readonly CaseDecision[] }) {
     <ul className="lines" data-testid="decisions">
       {items.map((item, i) => (
         <li key={i}>
-          <b>{PAST[item.decision] ?? words(item.decision)}</b> by {item.principal}, {wallTime(item.at)}: {item.reason}
+          <b>{pastOf(item.decision)}</b> by {item.principal}, {wallTime(item.at)}
+          {item.reason_code && item.reason_code !== "other" && <> ({reasonWords(item.reason_code)})</>}: {item.reason}
         </li>
       ))}
     </ul>

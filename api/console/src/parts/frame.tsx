@@ -1,10 +1,13 @@
 import type { ReactNode } from "react";
 import { ApiError } from "../api/client";
 import { useLive } from "../api/live";
+import { useSession } from "../api/session";
 import type { Desk } from "../api/types";
 import { NONE, money, percent, words } from "../lib/format";
+import { oversightTabs, whyNot } from "../lib/rights";
 import { link, type Route } from "../lib/router";
 import { age, day } from "../lib/time";
+import { Account } from "./account";
 import { HaltButton } from "./halt";
 import { NextSession } from "./next";
 
@@ -25,6 +28,7 @@ export function Frame({ desk, error, page }: { desk: Desk | null; error: unknown
       <Readouts desk={desk} error={error} />
       <Nav page={page} waiting={desk?.waiting ?? 0} />
       <SessionLine desk={desk} />
+      <Account principal={desk?.principal ?? null} />
     </header>
   );
 }
@@ -74,12 +78,14 @@ function ConnectionReadout({ error }: { error: unknown }) {
 }
 
 function Nav({ page, waiting }: { page: Route["page"]; waiting: number }) {
+  const { session } = useSession();
   const items: { page: Route["page"]; name: string; id: string; also?: Route["page"] }[] = [
     { page: "overview", name: "Overview", id: "overview" },
     { page: "approvals", name: "Approvals", id: "approvals" },
-    { page: "ask", name: "Ask", id: "ask" },
-    { page: "history", name: "History", id: "history", also: "case" },
   ];
+  if (whyNot(session, "ask") === null) items.push({ page: "ask", name: "Ask", id: "ask" });
+  items.push({ page: "history", name: "History", id: "history", also: "case" });
+  if (oversightTabs(session).length > 0) items.push({ page: "oversight", name: "Oversight", id: "oversight" });
   return (
     <nav className="tabs" aria-label="Pages">
       {items.map((item) => (

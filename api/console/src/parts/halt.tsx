@@ -2,7 +2,9 @@ import { useState, type FormEvent } from "react";
 import { post, sayError } from "../api/client";
 import { ALL_TOPICS } from "../api/events";
 import { useLive } from "../api/live";
+import { useSession } from "../api/session";
 import type { Desk, Halt, HaltAction } from "../api/types";
+import { whyNot } from "../lib/rights";
 import { wallTime } from "../lib/time";
 import { Notice } from "./basics";
 import { Dialog } from "./dialog";
@@ -21,9 +23,11 @@ const DONE: Record<HaltAction, string> = {
 
 export function HaltButton({ desk }: { desk: Desk | null }) {
   const [open, setOpen] = useState(false);
+  const barred = whyNot(useSession().session, "halt");
   return (
     <>
-      <button type="button" className="button halt" data-testid="halt-open" onClick={() => setOpen(true)}>Halt</button>
+      <button type="button" className="button halt" data-testid="halt-open" disabled={barred !== null} title={barred ?? undefined}
+        onClick={() => setOpen(true)}>Halt</button>
       <Dialog open={open} title="Halt the desk" onClose={() => setOpen(false)}>
         <HaltForm positions={desk?.positions ?? null} close={() => setOpen(false)} />
       </Dialog>
@@ -87,6 +91,7 @@ function HaltForm({ positions, close }: { positions: number | null; close: () =>
 
 export function HaltBanner({ halts }: { halts: Halt[] }) {
   const [open, setOpen] = useState(false);
+  const barred = whyNot(useSession().session, "release");
   return (
     <div className="halt-banner" role="alert" data-testid="halt-banner">
       <div>
@@ -100,7 +105,10 @@ export function HaltBanner({ halts }: { halts: Halt[] }) {
           ))}
         </ul>
       </div>
-      <button type="button" className="button" data-testid="resume-open" onClick={() => setOpen(true)}>Resume…</button>
+      <div className="halt-resume">
+        <button type="button" className="button" data-testid="resume-open" disabled={barred !== null} onClick={() => setOpen(true)}>Resume…</button>
+        {barred && <small>{barred}</small>}
+      </div>
       <Dialog open={open} title="Resume the desk" onClose={() => setOpen(false)}>
         <ResumeForm close={() => setOpen(false)} />
       </Dialog>

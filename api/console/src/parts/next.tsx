@@ -2,13 +2,16 @@ import { useEffect, useRef, useState } from "react";
 import { get, post, sayError } from "../api/client";
 import { ALL_TOPICS } from "../api/events";
 import { useLive } from "../api/live";
+import { useSession } from "../api/session";
 import type { Command, Desk } from "../api/types";
+import { whyNot } from "../lib/rights";
 
 const POLL_MS = 400;
 
 /** Advance the replay by one session; disabled while the desk plays one. */
 export function NextSession({ desk }: { desk: Desk | null }) {
   const { store } = useLive();
+  const barred = whyNot(useSession().session, "run");
   const [command, setCommand] = useState<string | null>(null);
   const [note, setNote] = useState("");
   const asking = useRef(false);
@@ -41,11 +44,11 @@ export function NextSession({ desk }: { desk: Desk | null }) {
   const busy = command !== null || playing || asking.current;
   const over = stage === "finished";
   const waiting = desk?.waiting ?? 0;
-  const hint = over
+  const hint = barred ?? (over
     ? "The replay has reached its last session."
     : waiting > 0
       ? `Moves the clock on. ${waiting} waiting; what has run out of sessions expires unanswered.`
-      : "Moves the replay clock on by one session.";
+      : "Moves the replay clock on by one session.");
 
   async function next() {
     if (asking.current) return;
@@ -65,7 +68,7 @@ export function NextSession({ desk }: { desk: Desk | null }) {
   return (
     <div className="next">
       <button type="button" className="button primary" data-testid="next-session" title={hint} aria-describedby="next-hint"
-        disabled={!desk || busy || over} onClick={next}>
+        disabled={!desk || busy || over || barred !== null} onClick={next}>
         {busy && desk ? "Playing…" : "Next session"}
       </button>
       <span id="next-hint" className="visually-hidden">{hint}</span>

@@ -1,0 +1,117 @@
+import type { Json, Side } from "./types";
+
+/** Shapes of the book and of the record: positions, orders, fills, findings, outcomes, lessons, ledger, events. */
+
+export interface Position {
+  symbol: string;
+  quantity: number;
+  average_price: string;
+  mark: string;
+  market_value: string;
+  unrealised: string;
+  realised: string;
+  sector: string;
+  strategy: string;
+  case_id: string | null;
+  stop_price: string | null;
+}
+
+export interface Order {
+  client_order_id: string;
+  case_id: string | null;
+  leg: string;
+  symbol: string;
+  side: Side;
+  quantity: number;
+  filled_quantity: number;
+  average_price: string | null;
+  state: string;
+  stop_price: string | null;
+  created: string;
+  reason: string | null;
+}
+
+export interface Fill {
+  execution_id: string;
+  case_id: string | null;
+  client_order_id: string;
+  symbol: string;
+  side: Side;
+  quantity: number;
+  price: string;
+  commission: string;
+  slippage: string;
+  session: string;
+}
+
+export interface Finding {
+  id: string;
+  code: string;
+  severity: "info" | "warning" | "critical";
+  component: string;
+  symbol: string | null;
+  message: string;
+  recommendation: string;
+  as_of: string;
+  recommends_halt: boolean;
+  acknowledged_by: string | null;
+}
+
+export interface Outcome {
+  id: string;
+  case_id: string;
+  strategy: string;
+  symbol: string;
+  side: Side;
+  disposition: string;
+  opened: string;
+  due: string;
+  horizon_sessions: number;
+  entry_price: string;
+  exit_price: string | null;
+  view_return: number | null;
+  index_return: number | null;
+  excess_return: number | null;
+  settled: boolean;
+}
+
+export interface Lesson {
+  id: string;
+  scope: string;
+  claim: string;
+  sample_size: number;
+  mean_excess_return: number | null;
+  interval_low: number | null;
+  interval_high: number | null;
+  as_of: string;
+  state: string;
+  enough_data: boolean;
+}
+
+export interface LedgerEntry {
+  seq: number;
+  kind: string;
+  case_id: string | null;
+  step: string;
+  revision: number;
+  desk_time: string;
+  content: { [key: string]: Json };
+  hash: string;
+  at: string;
+}
+
+export interface LedgerVerification {
+  verified: boolean;
+  entries: number;
+  head: string;
+  content_sha256: string;
+  problems: (string | { [key: string]: Json })[];
+}
+
+export interface DeskEvent {
+  seq: number;
+  kind: string;
+  case_id: string | null;
+  symbol: string | null;
+  at: string;
+}

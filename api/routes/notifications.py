@@ -1,0 +1,78 @@
+"""What was told to the outside, and a test of every channel."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+from sqlmodel import col
+
+from api.auth import require
+from api.dependencies import StoreDep
+from api.paging import Order, Page, PageQuery, select_page
+from memory.tables import NotificationRow
+from pipeline.notify.trial import Trial, send_trial
+
+router = APIRouter(prefix="/notifications", tags=["notifications"])
+
+
+class NotificationQuery(PageQuery):
+    """Filters of /notifications."""
+
+    status: Annotated[Literal["pending", "sent", "given_up"] | None, Query()] = None
+    target: Annotated[str | None, Query(max_length=40)] = None
+    event: Annotated[str | None, Query(max_length=40)] = None
+
+
+class NotificationBody(BaseModel):
+    """One message to one target; `id` is the delivery id that the receiver sees."""
+
+    id: str
+    event: str
+    subject_id: str
+    target: str
+    status: Literal["pending", "sent", "given_up"]
+    attempts: int
+    last_error: str | None
+    next_attempt: datetime | None
+    created: datetime
+    closed: datetime | None
+
+
+class TrialAnswer(BaseModel):
+    """How the test of every target ended."""
+
+    items: list[Trial]
+
+
+@router.get("", dependencies=[Depends(require("approver"))])
+def list_notifications(store: StoreDep, query: Annotated[NotificationQuery, Query()]) -> Page[NotificationBody]:
+    """List the outbox, newest first. What was said in a message is not shown here."""
+    where = [
+        col(getattr(NotificationRow, name)) == value
+        for name, value in (("status", query.status), ("target", query.target), ("event", query.event))
+        if value is not None
+    ]
+    with store.db.read() as session:
+        order = (Order("created_wall", descending=True), Order("id"))
+        found = select_page(session, NotificationRow, query, where=where, order=order)
+    return Page[NotificationBody](items=[_body(row) for row in found.rows], next=found.next, total=found.total)
+
+
+@router.post("/test", dependencies=[Depends(require("admin"))])
+async def post_test(store: StoreDep) -> TrialAnswer:
+    """Send a test to every target of the file, put in force first if it changed."""
+    return TrialAnswer(items=list(await send_trial(store)))
+
+
+def _body(row: NotificationRow) -> NotificationBody:
+    return NotificationBody.model_validate(
+        {
+            **row.model_dump(include={"id", "event", "subject_id", "target", "status", "attempts", "last_error"}),
+            "next_attempt": row.next_attempt_wall if row.status == "pending" else None,
+            "created": row.created_wall,
+            "closed": row.closed_wall,
+        }
+    )

@@ -1,0 +1,27 @@
+"""Service levels of the queue."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from api.auth import require
+from api.dependencies import StoreDep
+from pipeline.sla import ServiceLevels, read_questions, service_levels
+from pipeline.store import now
+
+router = APIRouter(tags=["attention"])
+
+
+@router.get("/sla", dependencies=[Depends(require("approver"))])
+def get_sla(
+    store: StoreDep,
+    days: Annotated[int | None, Query(ge=1, le=3_650, description="questions of the last days; default: all")] = None,
+    run: Annotated[str | None, Query(max_length=80, description="a run id; default: every run")] = None,
+) -> ServiceLevels:
+    """Show time to acknowledge, time to decide and the expired share, by tier, rule and person."""
+    since = None if days is None else now() - timedelta(days=days)
+    with store.db.read() as session:
+        return service_levels(read_questions(session, run_id=run, since=since))

@@ -1,0 +1,1 @@
+"""Telling people and machines outside what happens here: targets, outbox, senders, dispatcher."""
