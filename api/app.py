@@ -12,7 +12,23 @@ from fastapi.telemetry import TelemetryConfig
 from api import docs_page, events, site
 from api.auth import Guard
 from api.errors import ErrorEnvelope, install_error_handlers
-from api.routes import approvals, book, cases, chat, desk, explanations, halts, health, ledger, people, session
+from api.routes import (
+    approvals,
+    attention,
+    book,
+    cases,
+    chat,
+    desk,
+    explanations,
+    halts,
+    health,
+    law,
+    ledger,
+    notifications,
+    people,
+    session,
+    sla,
+)
 from pipeline.store import Store
 
 PREFIX = "/api/v1"
@@ -43,6 +59,12 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
+AREAS = (
+    health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, ledger, book,
+    notifications, sla,
+)  # fmt: skip
+
+
 def create_app(store: Store, *, static: Path = site.STATIC) -> FastAPI:
     """Assemble routes, guard and error shape over `store`. The app opens nothing and starts nothing by itself."""
     app = FastAPI(
@@ -56,7 +78,7 @@ def create_app(store: Store, *, static: Path = site.STATIC) -> FastAPI:
         prefix=PREFIX,
         responses={status: {"model": ErrorEnvelope, "description": text} for status, text in _REFUSALS.items()},
     )
-    for area in (health, session, people, desk, approvals, cases, explanations, chat, halts, ledger, book):
+    for area in AREAS:
         api.include_router(area.router)
     api.include_router(events.router)
     app.include_router(api)

@@ -143,34 +143,6 @@ class BoundExplanation(BaseModel):
     sha256: str
 
 
-class ApprovalBody(BaseModel):
-    """What is asked, of how many people, until when."""
-
-    id: str
-    case_id: str
-    status: Literal["pending", "approved", "rejected", "expired", "voided"]
-    digest: str
-    required: int
-    given: int
-    roles: list[str]
-    rule: str
-    policy_version: str
-    expires: date
-    sessions_left: int
-    asked: datetime
-    band: BandBody
-    case: CaseBody
-    explanation: BoundExplanation | None
-
-
-class DecisionRequest(Body):
-    """A person's answer to one approval. `digest` is the digest of what they saw."""
-
-    decision: Literal["approve", "reject"]
-    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    reason: Annotated[Text, Field(max_length=2000)]
-
-
 class CurveBody(CurvePoint):
     """One close of the equity curve."""
 

@@ -1,33 +1,35 @@
-"""The approval queue: ask, decide, expire, void. Everything happens in SQL; the graph only waits.
+"""Deciding: take one person's answer to a waiting question, in one transaction, and release when enough agree.
 
 A decision binds the digest that the person saw. The same answer again is the same result; a different second
-answer is refused with who decided first, except that one refusal beats an approval until the grant is consumed.
+answer is refused with who decided first, except that one refusal beats any number of approvals until the grant is
+consumed. Who decides comes from the login, never from a payload.
 """
 
 from __future__ import annotations
 
-import secrets
-from datetime import date
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple, get_args
 
 from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, RunRow
-from pipeline import grants, halt
-from pipeline.activation import InForce
+from pipeline import grants, permissions
 from pipeline.cases import advance
 from pipeline.faults import reach
-from pipeline.policy import Ruling
+from pipeline.notify.outbox import enqueue
 from pipeline.store import Principal, Store, now
-from tools.canonical import stable_id
 from tools.errors import ApprovalError
 from tools.types import CaseState, Frozen, Instant
 
 MAX_REASON = 2_000
-STAND_IN_PREFIX = "stand-in:"
-"""How the name of a declared stand-in begins, and nobody else's: it is all that a submission sees of one."""
 Answer = Literal["approve", "reject"]
+ReasonCode = Literal[
+    "thesis_wrong", "risk_too_high", "bad_timing", "data_doubtful", "news", "not_understood", "smaller_size",
+    "tighter_stop", "other",
+]  # fmt: skip
+EDIT_CODES = frozenset({"smaller_size", "tighter_stop", "other"})
+REJECT_CODES = frozenset(get_args(ReasonCode)) - EDIT_CODES | {"other"}
 
 
 class DecisionResult(Frozen):
@@ -36,109 +38,113 @@ class DecisionResult(Frozen):
     approval_id: str
     case_id: str
     status: str
+    digest: str
     given: int
     required: int
     decided_by: str
     decided_at: Instant
     repeated: bool
+    not_before: Instant | None = None
+    answer: str | None = None
 
 
-class Asked(Frozen):
-    """What is bound when a case is put to people."""
+class Question(NamedTuple):
+    """A question with all that belongs to it."""
 
-    explanation_hash: str
-    portfolio_hash: str
-    exposure: int
-    data_sha256: str
-    checks: dict[str, str]
-    expires: date
-    desk_time: Instant
+    row: ApprovalRow
+    case: CaseRow
+    run: RunRow
+    said: tuple[DecisionRow, ...]
+
+    @property
+    def signed(self) -> tuple[str, ...]:
+        """People whose approval of the digest now asked stands."""
+        return tuple(d.principal for d in self.said if d.decision == "approve" and d.digest == self.row.digest)
+
+    def answer_of(self, name: str) -> DecisionRow | None:
+        return next((d for d in self.said if d.principal == name and d.digest == self.row.digest), None)
 
 
-def request(session: Session, case: CaseRow, ruling: Ruling, asked: Asked, law: InForce, key: Any) -> ApprovalRow:
-    """Put a drafted case in the queue; when the policy asks nobody, it is released at once by the policy."""
-    row = ApprovalRow(
-        id=stable_id("appr", case.id), case_id=case.id, run_id=case.run_id, status="pending", digest=case.digest,
-        explanation_hash=asked.explanation_hash, policy_version=law.policy.version, policy_sha256=law.policy_sha256,
-        limits_sha256=law.limits_sha256, rule=ruling.rule, required=ruling.required, roles=list(ruling.roles),
-        nonce=secrets.token_hex(16), band_low=case.body.band.low, band_high=case.body.band.high,
-        portfolio_hash=asked.portfolio_hash, exposure=asked.exposure, data_sha256=asked.data_sha256,
-        worst_checks=asked.checks, asked_index=case.opened_index,
-        expires_index=case.opened_index + ruling.ttl_sessions, expires=asked.expires, asked_wall=now(),
-    )  # fmt: skip
-    session.add(row)
-    session.flush()
-    content = {
-        "approval": row.id, "explanation": asked.explanation_hash, "policy": law.policy_sha256,
-        "limits": law.limits_sha256, "rule": ruling.rule, "required": ruling.required,
-        "portfolio": asked.portfolio_hash, "data": asked.data_sha256, "exposure": asked.exposure,
-        "band": [row.band_low, row.band_high], "expires_index": row.expires_index, "checks": asked.checks,
-    }  # fmt: skip
-    if ruling.required == 0:
-        policy = Principal(f"policy:{law.policy.version}", "policy")
-        session.add(_decision(row, policy, "approve", f"pre-authorised by rule {ruling.rule}"))
-        _release(session, case, row, (policy.name,), key, asked.desk_time, content)
-    else:
-        advance(
-            session, case, CaseState.AWAITING, content=content, desk_time=asked.desk_time, stage=Stage.REQUEST,
-            envelope={"nonce": row.nonce},
-        )  # fmt: skip
-    return row
+def find_question(session: Session, approval_id: str) -> Question:
+    """The question and what was said to it; ApprovalError(unknown)."""
+    row = session.get(ApprovalRow, approval_id)
+    if row is None:
+        raise ApprovalError(f"there is no approval {approval_id}", code="unknown")
+    said = session.exec(
+        select(DecisionRow).where(DecisionRow.approval_id == approval_id).order_by(col(DecisionRow.id))
+    ).all()
+    return Question(row, session.get_one(CaseRow, row.case_id), session.get_one(RunRow, row.run_id), tuple(said))
+
+
+def clean_reason(reason: str) -> str:
+    """The reason without edges; ApprovalError(invalid) when it is empty or too long."""
+    text = reason.strip()
+    if not text or len(text) > MAX_REASON:
+        raise ApprovalError(f"a reason of 1 to {MAX_REASON} characters is needed", code="invalid")
+    return text
 
 
 def decide(
-    store: Store, approval_id: str, *, principal: Principal, decision: Answer, digest: str, reason: str
+    store: Store,
+    approval_id: str,
+    *,
+    principal: Principal,
+    decision: Answer,
+    digest: str,
+    reason: str,
+    reason_code: ReasonCode | None = None,
 ) -> DecisionResult:
-    """Take one person's answer. ApprovalError codes: unknown, invalid, stale_digest, expired, decided, forbidden."""
+    """Take one answer. ApprovalError codes: unknown, invalid, stale_digest, expired, decided, and those of
+    `permissions.require`: forbidden, role, separation, own_limit, evidence_unopened."""
     if decision not in ("approve", "reject"):
         raise ApprovalError(f"decision {decision!r} is not one of approve, reject", code="invalid")
-    reason = reason.strip()
-    if not reason or len(reason) > MAX_REASON:
-        raise ApprovalError(f"a reason of 1 to {MAX_REASON} characters is needed", code="invalid")
+    text = clean_reason(reason)
+    if decision == "reject" and reason_code is not None and reason_code not in REJECT_CODES:
+        raise ApprovalError(f"{reason_code} is no reason to reject: {', '.join(sorted(REJECT_CODES))}", code="invalid")
     with store.db.write() as session:
-        row = session.get(ApprovalRow, approval_id)
-        if row is None:
-            raise ApprovalError(f"there is no approval {approval_id}", code="unknown")
-        case = session.get_one(CaseRow, row.case_id)
-        run = session.get_one(RunRow, row.run_id)
-        earlier = _decisions(session, row.id)
-        mine = next((d for d in earlier if d.principal == principal.name), None)
+        asked = find_question(session, approval_id)
+        mine = asked.answer_of(principal.name)
         if mine is not None and (mine.decision, mine.digest) == (decision, digest):
-            return _result(row, mine, earlier, repeated=True)
-        if digest != row.digest or case.body.digest != row.digest:
-            raise ApprovalError(
-                f"the proposal asked has digest {row.digest[:12]}, yours says {digest[:12]}: look at it again",
-                code="stale_digest",
-            )
-        _refuse_if_closed(session, row, run, earlier, mine, decision)
-        _refuse_if_forbidden(store, session, case, run, principal, decision)
-        said = _decision(row, principal, decision, reason)
-        session.add(said)
-        session.flush()
-        _take(store, session, case, row, run, said, (*earlier, said), principal)
+            return result_of(asked, mine, repeated=True)
+        require_digest(asked, digest)
+        require_open(session, asked, mine, decision)
+        permissions.require(store, session, asked.row, asked.case, asked.run, principal, decision)
+        said = add_answer(session, asked, principal, decision, text, reason_code)
+        asked = asked._replace(said=(*asked.said, said))
+        if decision == "reject":
+            _refuse(session, asked, said, principal)
+        else:
+            sign(store, session, asked, said, principal)
+        enqueue(session, event="approval.decided", subject_id=approval_id, content=told(asked, said))
+        answer = result_of(asked, said, repeated=False)
         reach("before_decision_commit")
     reach("after_decision_commit")
     store.publish_head()
-    return _result(row, said, (*earlier, said), repeated=False)
+    return answer
 
 
-def _refuse_if_closed(
-    session: Session,
-    row: ApprovalRow,
-    run: RunRow,
-    earlier: tuple[DecisionRow, ...],
-    mine: DecisionRow | None,
-    decision: Answer,
-) -> None:
-    late_refusal = row.status == "approved" and decision == "reject" and mine is None and _unspent(session, row)
-    if mine is not None or (row.status in ("approved", "rejected") and not late_refusal):
-        first = mine or earlier[0]
+def require_digest(asked: Question, digest: str) -> None:
+    if digest != asked.row.digest or asked.case.body.digest != asked.row.digest:
+        raise ApprovalError(
+            f"the proposal asked has digest {asked.row.digest[:12]}, yours says {digest[:12]}: look at it again",
+            code="stale_digest",
+        )
+
+
+def require_open(session: Session, asked: Question, mine: DecisionRow | None, decision: str) -> None:
+    """ApprovalError(decided or expired) unless the question still takes this answer."""
+    row = asked.row
+    late = row.status == "approved" and decision == "reject" and mine is None and _unspent(session, row)
+    if mine is not None or (row.status in ("approved", "rejected") and not late):
+        first = mine or next((d for d in reversed(asked.said) if d.digest == row.digest), asked.said[-1])
         raise ApprovalError(
             f"decided before: {first.principal} said {first.decision} at {first.decided_wall:%Y-%m-%d %H:%M:%SZ}",
             code="decided",
         )
-    if row.status == "expired" or (run.session_index >= row.expires_index and not late_refusal):
+    if row.status == "expired" or (asked.run.session_index >= row.expires_index and not late):
         raise ApprovalError(f"the question expired before the open of {row.expires}", code="expired")
+    if row.expires_wall is not None and now() >= row.expires_wall and not late:
+        raise ApprovalError(f"the question expired at {row.expires_wall:%Y-%m-%d %H:%M:%SZ}", code="expired")
     if row.status == "voided":
         raise ApprovalError("the question was voided: its case no longer stands", code="expired")
 
@@ -148,114 +154,98 @@ def _unspent(session: Session, row: ApprovalRow) -> bool:
     return grant is not None and grant.status == "minted"
 
 
-def _refuse_if_forbidden(
-    store: Store, session: Session, case: CaseRow, run: RunRow, principal: Principal, decision: Answer
-) -> None:
-    stands_in = principal.name.startswith(STAND_IN_PREFIX)
-    if principal.kind not in ("person", "stand_in") or stands_in != (principal.kind == "stand_in"):
-        raise ApprovalError(f"{principal.name!r} may not decide as a {principal.kind}", code="forbidden")
-    if stands_in:
-        require_stand_in_allowed(run)
-    if decision == "approve" and case.risk_effect != "reduces" and halt.blocks_increase(store, session, case):
-        raise ApprovalError("a halt is in force: nothing that increases risk is approved", code="forbidden")
+def add_answer(
+    session: Session, asked: Question, principal: Principal, decision: str, reason: str, reason_code: str | None
+) -> DecisionRow:
+    """Write one answer to the digest now asked; UNIQUE(approval, person, digest) stands behind it."""
+    row = DecisionRow(
+        approval_id=asked.row.id, case_id=asked.row.case_id, principal=principal.name, decision=decision,
+        digest=asked.row.digest, reason=reason, reason_code=reason_code or ("other" if decision == "reject" else None),
+        session_id=principal.session_id, decided_wall=now(),
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row
 
 
-def require_stand_in_allowed(run: RunRow) -> None:
-    """A stand-in acts only in replay on the simulation broker; checked when minting and when consuming."""
-    if run.mode != "replay" or run.config.get("broker") != "simulation":
-        raise ApprovalError("a stand-in may decide only in replay mode on the simulation broker", code="forbidden")
+def _content(asked: Question, said: DecisionRow) -> dict[str, Any]:
+    return {
+        "approval": asked.row.id, "principal": said.principal, "decision": said.decision,
+        "reason_code": said.reason_code, "reason_text": said.reason,
+    }  # fmt: skip
 
 
-def _take(
-    store: Store,
-    session: Session,
-    case: CaseRow,
-    row: ApprovalRow,
-    run: RunRow,
-    said: DecisionRow,
-    all_said: tuple[DecisionRow, ...],
-    principal: Principal,
-) -> None:
-    desk_time = case.body.as_of
-    content = {"approval": row.id, "principal": said.principal, "decision": said.decision, "reason_text": said.reason}
-    envelope = {"address": principal.address, "session": principal.session_id, "decided_wall": said.decided_wall}
-    if said.decision == "reject":
-        voided = grants.void(session, case.id)
-        row.status, row.decided_wall = "rejected", said.decided_wall
+def told(asked: Question, said: DecisionRow) -> dict[str, Any]:
+    """What a notification may say of an answer: no free text."""
+    return {
+        "approval": asked.row.id, "case": asked.case.id, "symbol": asked.case.symbol, "side": asked.case.side,
+        "tier": asked.row.tier, "decision": said.decision, "decided_by": said.principal, "status": asked.row.status,
+    }  # fmt: skip
+
+
+def envelope_of(principal: Principal, at: datetime) -> dict[str, Any]:
+    return {"address": principal.address, "session": principal.session_id, "decided_wall": at}
+
+
+def _refuse(session: Session, asked: Question, said: DecisionRow, principal: Principal) -> None:
+    row = asked.row
+    voided = grants.void(session, asked.case.id)
+    row.status, row.decided_wall = "rejected", said.decided_wall
+    session.add(row)
+    advance(
+        session, asked.case, CaseState.REJECTED, content={**_content(asked, said), "grant_voided": voided},
+        desk_time=asked.case.body.as_of, stage=Stage.DECIDE, reason="rejected",
+        envelope=envelope_of(principal, said.decided_wall),
+    )  # fmt: skip
+
+
+def sign(store: Store, session: Session, asked: Question, said: DecisionRow, principal: Principal) -> None:
+    """Count an approval; release the case when enough distinct people signed this digest."""
+    envelope = envelope_of(principal, said.decided_wall)
+    if len(set(asked.signed)) >= asked.row.required:
+        release(store, session, asked, _content(asked, said), envelope)
+        return
+    append(
+        session,
+        Entry(
+            kind="approval.given", step=f"given:{said.principal}:{asked.row.digest[:16]}", case_id=asked.case.id,
+            revision=asked.case.revision, run_id=asked.run.id, desk_time=asked.case.body.as_of, stage=Stage.DECIDE,
+            rank=asked.case.rank, content=_content(asked, said), envelope=envelope,
+        ),
+    )  # fmt: skip
+
+
+def release(store: Store, session: Session, asked: Question, content: dict[str, Any], envelope: dict[str, Any]) -> None:
+    """Approve a question and mint its grant. Advice ends here: it is recorded and nothing can be sent."""
+    row, case = asked.row, asked.case
+    row.status, row.decided_wall = "approved", now()
+    if row.cooling_off_seconds:
+        row.not_before_wall = row.decided_wall + timedelta(seconds=row.cooling_off_seconds)
+    session.add(row)
+    people = sorted(set(asked.signed))
+    as_of = case.body.as_of
+    if row.disposition == "advise":
         advance(
-            session, case, CaseState.REJECTED, content={**content, "grant_voided": voided}, desk_time=desk_time,
-            stage=Stage.DECIDE, reason="rejected", envelope=envelope,
+            session, case, CaseState.APPROVED, desk_time=as_of, stage=Stage.DECIDE,
+            content={**content, "principals": people}, envelope=envelope,
+        )  # fmt: skip
+        advance(
+            session, case, CaseState.CANCELLED, desk_time=as_of, stage=Stage.DECIDE, content={"mode": "advise"},
+            reason="advice only: the desk is in advise mode",
         )  # fmt: skip
         return
-    people = tuple(d.principal for d in all_said if d.decision == "approve")
-    if len(people) >= row.required:
-        _release(session, case, row, people, store.grant_key, desk_time, content, envelope)
-    else:
-        append(
-            session,
-            Entry(
-                kind="approval.given", step=f"given:{said.principal}", case_id=case.id, revision=case.revision,
-                run_id=run.id, desk_time=desk_time, stage=Stage.DECIDE, rank=case.rank, content=content,
-                envelope=envelope,
-            ),
-        )  # fmt: skip
-
-
-def _release(
-    session: Session,
-    case: CaseRow,
-    row: ApprovalRow,
-    people: tuple[str, ...],
-    key: Any,
-    desk_time: Any,
-    content: dict[str, Any],
-    envelope: dict[str, Any] | None = None,
-) -> None:
-    row.status, row.decided_wall = "approved", now()
-    grant = grants.mint(session, key, case, row, people)
+    grant = grants.mint(store, session, row.id)
     advance(
-        session, case, CaseState.APPROVED, desk_time=desk_time, stage=Stage.DECIDE,
-        content={**content, "principals": list(people), "quantity_budget": grant.quantity_budget},
-        envelope={**(envelope or {}), "grant": grant.id, "nonce": row.nonce},
+        session, case, CaseState.APPROVED, desk_time=as_of, stage=Stage.DECIDE,
+        content={**content, "principals": people, "quantity_budget": grant.quantity_budget},
+        envelope={**envelope, "grant": grant.id, "nonce": row.nonce, "not_before": row.not_before_wall},
     )  # fmt: skip
 
 
-def expire_due(session: Session, run: RunRow, desk_time: Any) -> list[str]:
-    """Close every question whose time has run out; no answer in time is a refusal."""
-    due = session.exec(
-        select(ApprovalRow).where(
-            ApprovalRow.run_id == run.id,
-            ApprovalRow.status == "pending",
-            ApprovalRow.expires_index <= run.session_index,
-        )
-    ).all()
-    for row in due:
-        row.status, row.decided_wall = "expired", now()
-        case = session.get_one(CaseRow, row.case_id)
-        advance(
-            session, case, CaseState.EXPIRED, content={"approval": row.id}, desk_time=desk_time, stage=Stage.EXPIRE,
-            reason="nobody answered in time",
-        )  # fmt: skip
-    return [row.case_id for row in due]
-
-
-def _decision(row: ApprovalRow, principal: Principal, decision: Answer, reason: str) -> DecisionRow:
-    return DecisionRow(
-        approval_id=row.id, case_id=row.case_id, principal=principal.name, decision=decision, digest=row.digest,
-        reason=reason, decided_wall=now(),
-    )  # fmt: skip
-
-
-def _decisions(session: Session, approval_id: str) -> tuple[DecisionRow, ...]:
-    query = select(DecisionRow).where(DecisionRow.approval_id == approval_id).order_by(col(DecisionRow.id))
-    return tuple(session.exec(query).all())
-
-
-def _result(
-    row: ApprovalRow, said: DecisionRow, all_said: tuple[DecisionRow, ...], *, repeated: bool
-) -> DecisionResult:
+def result_of(asked: Question, said: DecisionRow, *, repeated: bool) -> DecisionResult:
+    row = asked.row
     return DecisionResult(
-        approval_id=row.id, case_id=row.case_id, status=row.status, required=row.required,
-        given=sum(d.decision == "approve" for d in all_said), decided_by=said.principal,
-        decided_at=said.decided_wall, repeated=repeated,
+        approval_id=row.id, case_id=row.case_id, status=row.status, digest=row.digest, required=row.required,
+        given=len(set(asked.signed)), decided_by=said.principal, decided_at=said.decided_wall, repeated=repeated,
+        not_before=row.not_before_wall,
     )  # fmt: skip

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, TypedDict
 
-from agents.explanation.node import explain
-from agents.explanation.output import Explanation
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -22,16 +20,19 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 from sqlmodel import select
 
+from agents.explanation.node import explain
+from agents.explanation.output import Explanation
 from agents.opinion import ExplanationBrief
 from memory import evidence as evidence_store
 from memory.ledger import Stage
 from memory.recordings import record
 from memory.tables import ApprovalRow, CaseRow, ExplanationRow, FindingRow, RunRow
-from pipeline import approvals, briefs
+from pipeline import asking, briefs
 from pipeline.book import market_view, open_positions, portfolio_view
 from pipeline.cases import advance
 from pipeline.desk import Desk
 from pipeline.faults import reach
+from pipeline.policy import facts_of
 from pipeline.submission import OpenMarket, submit_case
 from pipeline.work import CycleWork
 from tools.canonical import content_sha256, plain
@@ -186,25 +187,28 @@ async def explain_proposal(state: CaseGraphState, runtime: Runtime[CaseContext])
 
 def _request(context: CaseContext, case_id: str) -> None:
     desk, work = context.desk, context.work
+    drafted = _case(desk, case_id)
+    if drafted.state != CaseState.DRAFTED.value:
+        return
+    view, seen = _views(context, drafted)
+    facts = facts_of(drafted.body, view, seen, Review.model_validate(drafted.review).abstain_reason)
+    ruling = desk.law.policy.rule_on(facts)
+    expires = min(work.index + ruling.ttl_sessions, len(desk.market.sessions) - 1)
     with desk.db.write() as session:
         case = session.get_one(CaseRow, case_id)
         asked = session.exec(select(ApprovalRow).where(ApprovalRow.case_id == case_id)).first()
         if case.state != CaseState.DRAFTED.value or asked is not None:
             return
-        run = session.get_one(RunRow, desk.run_id)
-        view = portfolio_view(session, run, desk.market)
-        ruling = desk.law.policy.rule_on(case.body, view.equity)
-        held = {row.symbol: row.quantity for row in open_positions(session, run.id)}.get(case.symbol, 0)
-        expires = min(work.index + ruling.ttl_sessions, len(desk.market.sessions) - 1)
-        approvals.request(
-            session, case, ruling,
-            approvals.Asked(
+        held = {row.symbol: row.quantity for row in open_positions(session, desk.run_id)}.get(case.symbol, 0)
+        asking.request(
+            desk.store, session, case, ruling,
+            asking.Asked(
                 explanation_hash=session.get_one(ExplanationRow, case_id).sha256, portfolio_hash=content_sha256(view),
                 exposure=held, data_sha256=desk.market.dataset_sha256,
                 checks={item["control"]: item["verdict"] for item in case.checks or []},
-                expires=desk.market.sessions[expires], desk_time=work.tick.as_of,
+                expires=desk.market.sessions[expires], desk_time=work.tick.as_of, facts=facts,
             ),
-            desk.law, desk.store.grant_key,
+            desk.law,
         )  # fmt: skip
     reach("after_request")
 

@@ -21,3 +21,8 @@ def agent_context(store: Store, run_id: str, cycle_id: str, budget: RunBudget) -
         reasoner="model", recorder=recorder, budget=budget, model=model, model_id=settings.model_id,
         timeout_s=settings.model_timeout_s,
     )  # fmt: skip
+
+
+def rules_context(store: Store, run_id: str, cycle_id: str, budget: RunBudget) -> Context:
+    """A context of rules, whatever is configured: for what must not wait for a model."""
+    return Context(reasoner="rules", recorder=CycleRecorder(store.db, run_id, cycle_id), budget=budget)

@@ -11,9 +11,10 @@ from contextlib import suppress
 from sqlmodel import select
 
 from memory.tables import ApprovalRow, HeartbeatRow
-from pipeline import commands, halt, halt_program
+from pipeline import commands, halt, halt_program, queue_time
 from pipeline.desk import Desk, RunRequest, open_desk, start_run
 from pipeline.headless import open_player
+from pipeline.notify.dispatcher import Dispatcher
 from pipeline.session import SessionPlayer
 from pipeline.settings import Settings
 from pipeline.store import Store, active_run, now, open_store
@@ -54,16 +55,22 @@ class Engine:
     async def run(self) -> None:
         """Go on until stopped. A stop in the middle of a session ends after that session."""
         heart = asyncio.create_task(self._heart())
+        teller = asyncio.create_task(Dispatcher(self.store).run(self.stopping))
         try:
             if self.desk.run().stage != "closed":
                 await self._play("finishing the session that was interrupted")
             while not self.stopping.is_set():
                 await asyncio.to_thread(halt_program.carry_out_all, self.store, self.desk.broker)
+                await asyncio.to_thread(queue_time.attend, self.store, self.desk.run_id)
+                if teller.done() and not self.stopping.is_set():
+                    teller.result()
                 await self._step()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.stopping.wait(), POLL_S)
         finally:
             heart.cancel()
+            self.stopping.set()
+            await teller
             await asyncio.to_thread(beat, self.store, "engine", "off", "stopped")
 
     async def _step(self) -> None:

@@ -83,7 +83,7 @@ def _flatten(store: Store, run: RunRow, halt: HaltRow) -> None:
             if not wanted or position.quantity <= 0 or session.get(OrderRow, name) is not None:
                 continue
             grant = grants.mint_halt_mandate(
-                session, store.grant_key, halt_id=halt.id, run_id=run.id, symbol=position.symbol,
+                store, session, halt_id=halt.id, run_id=run.id, symbol=position.symbol,
                 quantity=position.quantity, principal=halt.principal,
             )  # fmt: skip
             grants.consume(session, grant, position.quantity)

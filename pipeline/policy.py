@@ -1,7 +1,12 @@
-"""Policy: who must release a case, and for how long the question stands. Hard limits are not its business."""
+"""Policy: who must release a case, and for how long the question stands. Hard limits are not its business.
+
+A policy is a versioned YAML file that carries its own tests. Rules are read from the top and the first that
+matches answers. A known kind without a rule needs one approver; an unknown kind is refused.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any, Literal, get_args
@@ -10,64 +15,208 @@ import yaml
 from pydantic import Field, ValidationError
 
 from tools.errors import ConfigError
+from tools.risk.types import MarketView, PortfolioView
 from tools.types import Frozen, Proposal, ProposalKind, RiskEffect
 
 KINDS: tuple[str, ...] = get_args(ProposalKind)
+Role = Literal["viewer", "operator", "approver", "risk_officer", "admin"]
+DeskMode = Literal["observe", "advise", "supervise", "autonomous"]
+Maturity = Literal["trial", "proven"]
+Tier = Literal["low", "normal", "high"]
+Disposition = Literal["release", "ask", "advise", "observe"]
+
+
+class Facts(Frozen):
+    """What a policy may know of a case. Shares are fractions; None is unknown, and unknown counts as large."""
+
+    kind: str
+    risk_effect: RiskEffect
+    taint: bool = False
+    strategy: str = ""
+    abstained: str | None = None
+    notional: Decimal = Decimal(0)
+    notional_share: Decimal | None = None
+    adv_share: Decimal | None = None
+    risk_after: Decimal | None = Field(default=None, description="total open risk over equity with this order filled")
 
 
 class When(Frozen):
-    """Conditions of a rule; an absent one matches everything. Shares are of equity."""
+    """Conditions of a rule; an absent one matches everything. `min_*` match at and above the value."""
 
     kinds: tuple[ProposalKind, ...] | None = None
     risk_effect: tuple[RiskEffect, ...] | None = None
     taint: bool | None = None
+    abstained: bool | None = None
+    maturity: Maturity | None = None
+    strategies: tuple[str, ...] | None = None
+    modes: tuple[DeskMode, ...] | None = None
+    min_notional: Decimal | None = None
     min_share: Decimal | None = None
+    min_adv_share: Decimal | None = None
+    min_risk_after: Decimal | None = None
 
-    def matches(self, proposal: Proposal, equity: Decimal) -> bool:
+    def matches(self, facts: Facts, maturity: Maturity, mode: DeskMode) -> bool:
         return (
-            (self.kinds is None or proposal.kind in self.kinds)
-            and (self.risk_effect is None or proposal.risk_effect in self.risk_effect)
-            and (self.taint is None or proposal.taint == self.taint)
-            and (self.min_share is None or proposal.notional >= self.min_share * equity)
+            _among(facts.kind, self.kinds)
+            and _among(facts.risk_effect, self.risk_effect)
+            and _among(facts.strategy, self.strategies)
+            and _among(mode, self.modes)
+            and (self.taint is None or facts.taint == self.taint)
+            and (self.abstained is None or (facts.abstained is not None) == self.abstained)
+            and (self.maturity is None or maturity == self.maturity)
+            and _reaches(facts.notional, self.min_notional)
+            and _reaches(facts.notional_share, self.min_share)
+            and _reaches(facts.adv_share, self.min_adv_share)
+            and _reaches(facts.risk_after, self.min_risk_after)
         )
 
 
+def _among(value: str, allowed: tuple[str, ...] | None) -> bool:
+    return allowed is None or value in allowed
+
+
+def _reaches(value: Decimal | None, minimum: Decimal | None) -> bool:
+    return minimum is None or value is None or value >= minimum
+
+
+class Escalation(Frozen):
+    """Who else is told once `after` (a fraction of the time to live) has passed without an answer."""
+
+    after: Decimal = Field(gt=0, lt=1)
+    to: Role
+
+
 class Rule(Frozen):
-    name: str
+    """One rule. `separate` names who must not be among the approvers."""
+
+    name: str = Field(min_length=1)
     when: When
     approvers: int = Field(ge=0, le=5)
-    roles: tuple[str, ...] = ()
+    roles: tuple[Role, ...] = ("approver",)
+    tier: Tier = "normal"
+    ttl_sessions: int | None = Field(default=None, ge=1, le=20)
+    ttl_minutes: int | None = Field(default=None, ge=1, le=10_080)
+    escalation: tuple[Escalation, ...] = ()
+    review_sample: Decimal = Field(default=Decimal(0), ge=0, le=1)
+    separate: tuple[Literal["proposer", "editor"], ...] = ()
+    evidence_required: bool = False
 
 
 class Ruling(Frozen):
-    """What the policy says of one proposal."""
+    """What the policy says of one case."""
 
     rule: str
     required: int
-    roles: tuple[str, ...]
+    roles: tuple[Role, ...]
     ttl_sessions: int
+    disposition: Disposition = "ask"
+    tier: Tier = "normal"
+    ttl_minutes: int | None = None
+    escalation: tuple[Escalation, ...] = ()
+    review_sample: Decimal = Decimal(0)
+    separate: tuple[Literal["proposer", "editor"], ...] = ()
+    evidence_required: bool = False
+
+
+class Expectation(Frozen):
+    """What a test of a policy expects; an absent field is not looked at."""
+
+    rule: str | None = None
+    disposition: Disposition | None = None
+    tier: Tier | None = None
+    approvers: int | None = None
+    refused: bool = False
+
+
+class Example(Frozen):
+    """One test that a policy file carries."""
+
+    name: str
+    given: Facts
+    expect: Expectation
 
 
 class Policy(Frozen):
     """A policy file."""
 
-    version: str
+    version: str = Field(min_length=1)
     profile: Literal["single_operator", "desk"]
+    mode: DeskMode = "supervise"
     ttl_sessions: int = Field(ge=1, le=20)
+    ttl_minutes: int | None = Field(default=None, ge=1, le=10_080)
     capacity: int = Field(ge=0, le=500)
+    cooling_off_seconds: int = Field(default=0, ge=0, le=86_400)
+    second_signature_share: Decimal = Field(default=Decimal("0.01"), gt=0, le=1)
+    maturity: Mapping[str, Maturity] = {}
     rules: tuple[Rule, ...]
+    tests: tuple[Example, ...] = ()
 
-    def rule_on(self, proposal: Proposal, equity: Decimal) -> Ruling:
-        """First matching rule. Nobody is asked only for what reduces risk and is not tainted (P2, P8)."""
-        if proposal.kind not in KINDS:
-            raise ConfigError(f"proposals of kind {proposal.kind!r} are refused: no such kind", code="unknown_kind")
-        for rule in self.rules:
-            if rule.when.matches(proposal, equity):
-                required = rule.approvers
-                if required == 0 and (proposal.taint or proposal.risk_effect != "reduces"):
-                    required = 1
-                return Ruling(rule=rule.name, required=required, roles=rule.roles, ttl_sessions=self.ttl_sessions)
-        return Ruling(rule="default", required=1, roles=("approver",), ttl_sessions=self.ttl_sessions)
+    def rule_on(self, facts: Facts) -> Ruling:
+        """Answer for one case. ConfigError(unknown_kind) for a kind nobody knows.
+
+        Nobody is asked only for what reduces risk, or in autonomous mode; never for what is tainted or got no
+        opinion (P2, P3, P8). Outside supervise and autonomous nothing that adds risk is ever submitted.
+        """
+        if facts.kind not in KINDS:
+            raise ConfigError(f"proposals of kind {facts.kind!r} are refused: no such kind", code="unknown_kind")
+        known = self.maturity.get(facts.strategy, "trial")
+        rule = next((r for r in self.rules if r.when.matches(facts, known, self.mode)), _DEFAULT)
+        reduces = facts.risk_effect == "reduces"
+        alone = reduces or (self.mode == "autonomous" and facts.abstained is None)
+        required = rule.approvers if rule.approvers > 0 or (alone and not facts.taint) else 1
+        disposition: Disposition = "ask" if required else "release"
+        if not reduces and self.mode in ("observe", "advise"):
+            disposition = "observe" if self.mode == "observe" else "advise"
+        return Ruling(
+            rule=rule.name, disposition=disposition, tier=rule.tier, required=required, roles=rule.roles,
+            ttl_sessions=rule.ttl_sessions or self.ttl_sessions, ttl_minutes=rule.ttl_minutes or self.ttl_minutes,
+            escalation=rule.escalation, review_sample=rule.review_sample, separate=rule.separate,
+            evidence_required=rule.evidence_required,
+        )  # fmt: skip
+
+    def failures(self) -> tuple[str, ...]:
+        """Run the tests that the file carries; one sentence for each that fails."""
+        return tuple(text for example in self.tests if (text := self._failure(example)) is not None)
+
+    def _failure(self, example: Example) -> str | None:
+        want = example.expect
+        try:
+            got = self.rule_on(example.given)
+        except ConfigError as error:
+            return None if want.refused else f"{example.name}: {error.message}"
+        if want.refused:
+            return f"{example.name}: expected a refusal, got rule {got.rule}"
+        pairs = {
+            "rule": (want.rule, got.rule), "disposition": (want.disposition, got.disposition),
+            "tier": (want.tier, got.tier), "approvers": (want.approvers, got.required),
+        }  # fmt: skip
+        wrong = [f"{k} {g}, expected {w}" for k, (w, g) in pairs.items() if w is not None and w != g]
+        return f"{example.name}: {'; '.join(wrong)}" if wrong else None
+
+
+_DEFAULT = Rule(name="default", when=When(), approvers=1)
+
+
+def facts_of(
+    proposal: Proposal, portfolio: PortfolioView, market: MarketView | None, abstained: str | None = None
+) -> Facts:
+    """The facts of one proposal against the book and market it was checked on."""
+    equity = portfolio.equity
+    open_risk = sum((p.open_risk for p in portfolio.positions), Decimal(0))
+    open_risk += sum((o.open_risk for o in portfolio.pending if o.symbol != proposal.symbol), Decimal(0))
+    if proposal.risk_effect != "reduces":
+        stop = proposal.stop_price
+        lost = proposal.reference_price if stop is None else max(Decimal(0), proposal.reference_price - stop)
+        open_risk += lost * proposal.quantity
+    adv = None if market is None else market.adv
+    step = Decimal("0.000001")
+    return Facts(
+        kind=proposal.kind, risk_effect=proposal.risk_effect, taint=proposal.taint, strategy=proposal.strategy,
+        abstained=abstained, notional=proposal.notional,
+        notional_share=(proposal.notional / equity).quantize(step) if equity > 0 else None,
+        adv_share=(proposal.notional / adv).quantize(step) if adv else None,
+        risk_after=(open_risk / equity).quantize(step) if equity > 0 else None,
+    )  # fmt: skip
 
 
 def default_policy_text() -> str:
@@ -75,13 +224,21 @@ def default_policy_text() -> str:
 
 
 def load_policy(text: str) -> Policy:
-    """Parse a policy file; ConfigError names the field and the value."""
+    """Parse a policy file and run its tests; ConfigError names the field and the value, or the test that fails."""
     try:
         raw: Any = yaml.safe_load(text)
-        return Policy.model_validate(raw)
+        policy = Policy.model_validate(raw)
     except yaml.YAMLError as error:
         raise ConfigError(f"policy file is not YAML: {' '.join(str(error).split())}", code="bad_policy") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"
         raise ConfigError(f"policy file: {where}: {first['msg']} (got {first['input']!r})", code="bad_policy") from None
+    names = [rule.name for rule in policy.rules]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"policy file: rule {twice[0]!r} stands twice: give each its own name", code="bad_policy")
+    failed = policy.failures()
+    if failed:
+        raise ConfigError(f"policy file: its own test fails: {failed[0]}", code="policy_test_failed")
+    return policy

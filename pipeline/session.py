@@ -17,7 +17,7 @@ from sqlmodel import col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, RunRow
-from pipeline import approvals
+from pipeline import queue_time
 from pipeline.book import book_action, equity_of, mark
 from pipeline.case_graph import CaseContext, build_case_graph
 from pipeline.cycle_graph import CycleContext, build_cycle_graph, first_state
@@ -105,7 +105,7 @@ class SessionPlayer:
             session.add(run)
             session.flush()
             tick = desk.tick(run.session_index, "open")
-            approvals.expire_due(session, run, tick.as_of)
+            queue_time.expire_due(session, run, tick.as_of)
 
     def _apply_actions(self, index: int) -> None:
         desk = self.desk

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import Session, col, select
 
 from memory import ledger
@@ -39,10 +37,6 @@ class Store:
     settings: Settings
     reduce_only: list[str] = field(default_factory=list)
     """Why this desk may only watch, cancel and reduce; empty when nothing is wrong."""
-
-    @cached_property
-    def grant_key(self) -> Ed25519PrivateKey:
-        return load_key(self.home.grant_key)
 
     @property
     def heads_directories(self) -> tuple[Path, ...]:

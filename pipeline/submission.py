@@ -15,11 +15,11 @@ from memory.ledger import Stage
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, ExplanationRow, GrantRow, OrderRow, OutboxRow, RunRow
 from pipeline import grants, halt
 from pipeline.activation import InForce
-from pipeline.approvals import STAND_IN_PREFIX, require_stand_in_allowed
 from pipeline.book import live_orders, market_view, open_positions, portfolio_view
 from pipeline.cases import advance
 from pipeline.faults import reach
 from pipeline.findings import raise_finding
+from pipeline.permissions import STAND_IN_PREFIX, require_stand_in_allowed
 from pipeline.store import Store, now
 from pipeline.voiding import void_case
 from tools.canonical import content_sha256, stable_id
@@ -57,6 +57,8 @@ def submit_case(store: Store, market: MarketData, law: InForce, case_id: str, no
         run = session.get_one(RunRow, case.run_id)
         approval = session.exec(select(ApprovalRow).where(ApprovalRow.case_id == case_id)).first()
         grant = session.exec(select(GrantRow).where(GrantRow.case_id == case_id)).first()
+        if approval is not None and approval.not_before_wall is not None and now() < approval.not_before_wall:
+            return CaseState(case.state)
         wrong: str | None = "its approval or its grant is gone"
         why: str | None = None
         if approval is not None and grant is not None:
@@ -89,7 +91,7 @@ def _tampered(store: Store, session: Session, case: CaseRow, approval: ApprovalR
     digest = case.body.digest
     facts = {
         "the proposal's digest": digest == case.digest == approval.digest == grant.digest,
-        "the grant's signature": grants.is_genuine(store.grant_key, grant),
+        "the grant's signature": grants.is_genuine(store, grant),
         "the explanation": explanation is not None
         and content_sha256(explanation.body) == explanation.sha256
         and explanation.sha256 == approval.explanation_hash == body.get("explanation"),

@@ -20,6 +20,14 @@ class Status(StrEnum):
     ALL = "all"
 
 
+class EditCode(StrEnum):
+    """Why a proposal was changed."""
+
+    SMALLER_SIZE = "smaller_size"
+    TIGHTER_STOP = "tighter_stop"
+    OTHER = "other"
+
+
 def register(app: typer.Typer) -> None:
     """Add this group to the command line."""
     app.add_typer(queue, name="approvals")
@@ -85,10 +93,44 @@ def reject(
     _decide(Call.of(ctx, home, as_json), approval_id, "reject", reason, digest)
 
 
-def _decide(
-    call: Call, approval_id: str, decision: Literal["approve", "reject"], reason: str, digest: str | None
+@queue.command("edit")
+def edit(
+    ctx: typer.Context,
+    approval_id: Annotated[str, typer.Argument(metavar="ID")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")],
+    quantity: Annotated[int | None, typer.Option(min=1, help="Fewer shares than proposed.")] = None,
+    stop_price: Annotated[str | None, typer.Option(help="A protective stop nearer to the price.")] = None,
+    code: Annotated[EditCode, typer.Option(help="Reason code.")] = EditCode.OTHER,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Answer; an approval's digest never changes, so its id stands for what the person saw in the list."""
+    """Make a proposal smaller or its stop tighter; it is checked, explained and asked again under a new digest."""
+    change = {"quantity": quantity, "stop_price": stop_price}
+    extra = {"reason_code": code.value, "edit": {name: value for name, value in change.items() if value is not None}}
+    _decide(Call.of(ctx, home, as_json), approval_id, "edit", reason, None, extra)
+
+
+@queue.command("ask")
+def ask(
+    ctx: typer.Context,
+    approval_id: Annotated[str, typer.Argument(metavar="ID")],
+    question: Annotated[str, typer.Argument(help="What you want to know before you decide.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the agent about a waiting case. The clock keeps running and nothing is decided."""
+    _decide(Call.of(ctx, home, as_json), approval_id, "respond", question, None)
+
+
+def _decide(
+    call: Call,
+    approval_id: str,
+    decision: Literal["approve", "reject", "edit", "respond"],
+    reason: str,
+    digest: str | None,
+    extra: dict[str, Any] | None = None,
+) -> None:
+    """Answer what is asked now, or what the given digest says."""
     from urllib.parse import quote
 
     from api.cli.desk import open_desk
@@ -96,10 +138,13 @@ def _decide(
     path = f"/approvals/{quote(approval_id, safe='')}"
     with open_desk(call) as desk:
         asked = desk.get(path)
-        body = {"decision": decision, "digest": digest or asked["digest"], "reason": reason}
+        body = {"decision": decision, "digest": digest or asked["digest"], "reason": reason, **(extra or {})}
         answer: dict[str, Any] = desk.post(f"{path}/decision", body)
     if call.as_json:
         print_json(answer)
+        return
+    if answer["answer"] is not None:
+        print_text(answer["answer"])
         return
     proposal = asked["case"]["proposal"]
     print_fields(

@@ -16,7 +16,16 @@ from memory.tables.knowledge import (
     SignalRow,
 )
 from memory.tables.notifications import CanaryRow, NotificationRow, ViewRow
-from memory.tables.oversight import OPEN_CASE_STATES, ApprovalRow, CaseRow, DecisionRow, GrantRow
+from memory.tables.oversight import (
+    OPEN_CASE_STATES,
+    ApprovalRow,
+    CaseRow,
+    DecisionRow,
+    DelegationRow,
+    EditRow,
+    GrantRow,
+    QuestionRow,
+)
 from memory.tables.people import ApiKeyRow, BootstrapRow, LoginAttemptRow, LoginSessionRow, PersonRow
 from memory.tables.runs import ActivationRow, EquityRow, HomeRow, RunRow
 from memory.tables.system import BlobRow, CommandRow, HaltRow, HeartbeatRow, LedgerRow, RecordingRow
@@ -33,6 +42,8 @@ __all__ = [
     "ChatRow",
     "CommandRow",
     "DecisionRow",
+    "DelegationRow",
+    "EditRow",
     "EquityRow",
     "EvidenceRow",
     "ExplanationRow",
@@ -54,6 +65,7 @@ __all__ = [
     "OutcomeRow",
     "PersonRow",
     "PositionRow",
+    "QuestionRow",
     "RecordingRow",
     "RunRow",
     "SignalRow",

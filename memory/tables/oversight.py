@@ -81,13 +81,29 @@ class ApprovalRow(SQLModel, table=True):
     asked_wall: datetime = instant()
     decided_wall: datetime | None = instant(nullable=True)
     resumed: bool = False
+    disposition: str = "ask"
+    tier: str = "normal"
+    facts: dict[str, Any] = json_field()
+    separate: list[str] = json_field()
+    evidence_required: bool = False
+    review_sampled: bool = False
+    expires_wall: datetime | None = instant(nullable=True)
+    cooling_off_seconds: int = 0
+    not_before_wall: datetime | None = instant(nullable=True)
+    escalation: list[dict[str, Any]] = json_field()
+    escalation_level: int = 0
+    warned: int = 0
+    extensions: int = 0
+    acknowledged_by: str | None = None
+    acknowledged_wall: datetime | None = instant(nullable=True)
+    edited_by: str | None = None
 
 
 class DecisionRow(SQLModel, table=True):
-    """One person's answer. One per approval and person, for ever."""
+    """One person's answer to one digest. One per approval, person and digest, for ever."""
 
     __tablename__ = "decisions"
-    __table_args__ = (UniqueConstraint("approval_id", "principal"),)
+    __table_args__ = (UniqueConstraint("approval_id", "principal", "digest"),)
     id: int | None = Field(default=None, primary_key=True)
     approval_id: str = Field(index=True)
     case_id: str = Field(index=True)
@@ -95,7 +111,52 @@ class DecisionRow(SQLModel, table=True):
     decision: str
     digest: str
     reason: str
+    reason_code: str | None = None
+    session_id: str | None = None
     decided_wall: datetime = instant()
+
+
+class EditRow(SQLModel, table=True):
+    """A proposal made smaller or tighter by a person: from which digest to which."""
+
+    __tablename__ = "edits"
+    id: int | None = Field(default=None, primary_key=True)
+    approval_id: str = Field(index=True)
+    principal: str
+    old_digest: str
+    new_digest: str
+    reason: str
+    reason_code: str
+    edited_wall: datetime = instant()
+
+
+class QuestionRow(SQLModel, table=True):
+    """What a person asked the agent about a waiting case, and the answer."""
+
+    __tablename__ = "questions"
+    __table_args__ = (UniqueConstraint("approval_id", "number"),)
+    id: int | None = Field(default=None, primary_key=True)
+    approval_id: str = Field(index=True)
+    case_id: str
+    number: int
+    principal: str
+    question: str
+    answer: str
+    asked_wall: datetime = instant()
+
+
+class DelegationRow(SQLModel, table=True):
+    """One person lends their role to another for a time."""
+
+    __tablename__ = "delegations"
+    id: str = Field(primary_key=True)
+    giver: str = Field(index=True)
+    delegate: str = Field(index=True)
+    starts_wall: datetime = instant()
+    ends_wall: datetime = instant()
+    ended_wall: datetime | None = instant(nullable=True)
+    reason: str
+    created_by: str
 
 
 class GrantRow(SQLModel, table=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +25,7 @@ from memory.tables import (
     PositionRow,
     RunRow,
 )
-from pipeline import approvals
+from pipeline import approvals, asking, queue_time
 from pipeline.activation import in_force
 from pipeline.policy import Ruling
 from pipeline.settings import load_settings
@@ -133,17 +134,19 @@ def ask(store: Store, body: Proposal | None = None, ruling: Ruling = ONE, exposu
     """Open a case and put it to people, as the case graph does."""
     case_id = draft(store, body or proposal())
     law = in_force(store)
+    law = replace(law, policy=law.policy.model_copy(update={"profile": "desk"}))
     with store.db.write() as session:
         case = session.get_one(CaseRow, case_id)
         explained = session.get_one(ExplanationRow, case_id)
-        row = approvals.request(
-            session, case, ruling,
-            approvals.Asked(
+        row = asking.request(
+            store, session, case, ruling,
+            asking.Asked(
                 explanation_hash=explained.sha256, portfolio_hash="0" * 64, exposure=exposure, data_sha256="0" * 64,
                 checks={}, expires=OPEN_TICK.session, desk_time=AS_OF,
             ),
-            law, store.grant_key,
+            law,
         )  # fmt: skip
+        assert row is not None
         return Question(case_id, row.id, row.digest)
 
 
@@ -174,7 +177,7 @@ def expire(store: Store, index: int) -> list[str]:
         run.session_index = index
         session.add(run)
         session.flush()
-        return approvals.expire_due(session, run, OPEN_TICK.as_of)
+        return queue_time.expire_due(session, run, OPEN_TICK.as_of)
 
 
 def tamper(store: Store, statement: str, **values: Any) -> None:

@@ -180,7 +180,6 @@ def test_no_order_of_events_gives_two_orders_or_one_without_enough_people(tmp_pa
     life.seed_run(store)
     in_force(store)
     store.publish_head()
-    _ = store.grant_key
     store.db.dispose()
     machine = type("Life", (ApprovalLife,), {"template": tmp_path / "home"})
     run_state_machine_as_test(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import select
 
 from memory.tables import GrantRow
-from pipeline import grants
+from pipeline import grants, halt
 from pipeline.store import Store
 from tests.pipeline import life
 from tests.pipeline.life import code_of, say
+from tools.errors import ExecutionError
 
 
 @pytest.fixture
@@ -39,8 +39,9 @@ def test_a_grant_names_everything_that_the_person_saw(grant: GrantRow) -> None:
 
 
 def test_a_grant_as_minted_is_genuine_and_only_under_its_own_key(store: Store, grant: GrantRow) -> None:
-    assert grants.is_genuine(store.grant_key, grant)
-    assert not grants.is_genuine(Ed25519PrivateKey.generate(), grant)
+    assert grants.is_genuine(store, grant)
+    store.home.grant_key.unlink()
+    assert not grants.is_genuine(store, grant)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_a_grant_as_minted_is_genuine_and_only_under_its_own_key(store: Store, g
 )
 def test_a_grant_with_any_word_changed_is_not_genuine(store: Store, grant: GrantRow, name: str) -> None:
     grant.body = {**grant.body, name: "other"}
-    assert not grants.is_genuine(store.grant_key, grant)
+    assert not grants.is_genuine(store, grant)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_a_grant_whose_columns_say_something_else_is_not_genuine(
     store: Store, grant: GrantRow, column: str, value: Any
 ) -> None:
     setattr(grant, column, value)
-    assert not grants.is_genuine(store.grant_key, grant)
+    assert not grants.is_genuine(store, grant)
 
 
 def test_a_grant_is_consumed_once(store: Store, grant: GrantRow) -> None:
@@ -113,10 +114,16 @@ def test_one_approval_has_one_grant_for_ever(store: Store, grant: GrantRow) -> N
 
 
 def test_a_halt_mandate_sells_at_most_what_it_says_and_only_reduces(store: Store) -> None:
+    stop = halt.engage(store, action="flatten", reason="test", principal=life.BOB)
+    life.hold(store, 70)
     with store.db.write() as session:
+        with pytest.raises(ExecutionError, match="not held"):
+            grants.mint_halt_mandate(
+                store, session, halt_id=stop.id, run_id=life.RUN, symbol="IBM", quantity=71, principal="bob"
+            )
         mandate = grants.mint_halt_mandate(
-            session, store.grant_key, halt_id="halt_1", run_id=life.RUN, symbol="IBM", quantity=70, principal="bob"
+            store, session, halt_id=stop.id, run_id=life.RUN, symbol="IBM", quantity=70, principal="bob"
         )
-        assert grants.is_genuine(store.grant_key, mandate)
+        assert grants.is_genuine(store, mandate)
         assert (mandate.kind, mandate.body["side"], mandate.body["reduce_only"]) == ("halt_mandate", "sell", True)
         assert code_of(lambda: grants.consume(session, mandate, 71)) == "grant_exceeded"

@@ -54,6 +54,22 @@ def upgrade() -> None:
     sa.Column('asked_wall', sa.String(length=32), nullable=False),
     sa.Column('decided_wall', sa.String(length=32), nullable=True),
     sa.Column('resumed', sa.Boolean(), nullable=False),
+    sa.Column('disposition', sa.String(length=None), nullable=False),
+    sa.Column('tier', sa.String(length=None), nullable=False),
+    sa.Column('facts', sa.Text(), nullable=False),
+    sa.Column('separate', sa.Text(), nullable=False),
+    sa.Column('evidence_required', sa.Boolean(), nullable=False),
+    sa.Column('review_sampled', sa.Boolean(), nullable=False),
+    sa.Column('expires_wall', sa.String(length=32), nullable=True),
+    sa.Column('cooling_off_seconds', sa.Integer(), nullable=False),
+    sa.Column('not_before_wall', sa.String(length=32), nullable=True),
+    sa.Column('escalation', sa.Text(), nullable=False),
+    sa.Column('escalation_level', sa.Integer(), nullable=False),
+    sa.Column('warned', sa.Integer(), nullable=False),
+    sa.Column('extensions', sa.Integer(), nullable=False),
+    sa.Column('acknowledged_by', sa.String(length=None), nullable=True),
+    sa.Column('acknowledged_wall', sa.String(length=32), nullable=True),
+    sa.Column('edited_by', sa.String(length=None), nullable=True),
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('approvals', schema=None) as batch_op:
@@ -128,13 +144,44 @@ def upgrade() -> None:
     sa.Column('decision', sa.String(length=None), nullable=False),
     sa.Column('digest', sa.String(length=None), nullable=False),
     sa.Column('reason', sa.String(length=None), nullable=False),
+    sa.Column('reason_code', sa.String(length=None), nullable=True),
+    sa.Column('session_id', sa.String(length=None), nullable=True),
     sa.Column('decided_wall', sa.String(length=32), nullable=False),
     sa.PrimaryKeyConstraint('id'),
-    sa.UniqueConstraint('approval_id', 'principal')
+    sa.UniqueConstraint('approval_id', 'principal', 'digest')
     )
     with op.batch_alter_table('decisions', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_decisions_approval_id'), ['approval_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_decisions_case_id'), ['case_id'], unique=False)
+
+    op.create_table('delegations',
+    sa.Column('id', sa.String(length=None), nullable=False),
+    sa.Column('giver', sa.String(length=None), nullable=False),
+    sa.Column('delegate', sa.String(length=None), nullable=False),
+    sa.Column('starts_wall', sa.String(length=32), nullable=False),
+    sa.Column('ends_wall', sa.String(length=32), nullable=False),
+    sa.Column('ended_wall', sa.String(length=32), nullable=True),
+    sa.Column('reason', sa.String(length=None), nullable=False),
+    sa.Column('created_by', sa.String(length=None), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
+    with op.batch_alter_table('delegations', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_delegations_delegate'), ['delegate'], unique=False)
+        batch_op.create_index(batch_op.f('ix_delegations_giver'), ['giver'], unique=False)
+
+    op.create_table('edits',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('approval_id', sa.String(length=None), nullable=False),
+    sa.Column('principal', sa.String(length=None), nullable=False),
+    sa.Column('old_digest', sa.String(length=None), nullable=False),
+    sa.Column('new_digest', sa.String(length=None), nullable=False),
+    sa.Column('reason', sa.String(length=None), nullable=False),
+    sa.Column('reason_code', sa.String(length=None), nullable=False),
+    sa.Column('edited_wall', sa.String(length=32), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
+    with op.batch_alter_table('edits', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_edits_approval_id'), ['approval_id'], unique=False)
 
     op.create_table('equity',
     sa.Column('run_id', sa.String(length=None), nullable=False),
@@ -400,6 +447,21 @@ def upgrade() -> None:
     sa.Column('stop_price', sa.String(length=40), nullable=True),
     sa.PrimaryKeyConstraint('run_id', 'symbol')
     )
+    op.create_table('questions',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('approval_id', sa.String(length=None), nullable=False),
+    sa.Column('case_id', sa.String(length=None), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('principal', sa.String(length=None), nullable=False),
+    sa.Column('question', sa.String(length=None), nullable=False),
+    sa.Column('answer', sa.String(length=None), nullable=False),
+    sa.Column('asked_wall', sa.String(length=32), nullable=False),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('approval_id', 'number')
+    )
+    with op.batch_alter_table('questions', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_questions_approval_id'), ['approval_id'], unique=False)
+
     op.create_table('recordings',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('run_id', sa.String(length=None), nullable=False),
@@ -471,6 +533,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_recordings_case_id'))
 
     op.drop_table('recordings')
+    with op.batch_alter_table('questions', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_questions_approval_id'))
+
+    op.drop_table('questions')
     op.drop_table('positions')
     with op.batch_alter_table('outcomes', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_outcomes_symbol'))
@@ -540,6 +606,15 @@ def downgrade() -> None:
 
     op.drop_table('evidence')
     op.drop_table('equity')
+    with op.batch_alter_table('edits', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_edits_approval_id'))
+
+    op.drop_table('edits')
+    with op.batch_alter_table('delegations', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_delegations_giver'))
+        batch_op.drop_index(batch_op.f('ix_delegations_delegate'))
+
+    op.drop_table('delegations')
     with op.batch_alter_table('decisions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_decisions_case_id'))
         batch_op.drop_index(batch_op.f('ix_decisions_approval_id'))

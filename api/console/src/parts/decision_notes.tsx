@@ -57,7 +57,7 @@ export function ProblemNote({ problem, caseId, kept }: { problem: Problem; caseI
 
 function firstWords({ by, decision, at }: PriorDecision): string {
   if (!by) return "Already decided otherwise";
-  return `${by} ${decision ? pastOf(decision) : "decided"} this first${at ? `, at ${wallTime(at)}` : ""}`;
+  return `Already decided otherwise: ${by} ${decision ? pastOf(decision) : "decided"} this first${at ? `, at ${wallTime(at)}` : ""}`;
 }
 
 function Kept({ text }: { text: string }) {

@@ -1,0 +1,242 @@
+"""Editing: a person makes a waiting proposal smaller or its stop tighter. It can only lower risk (P2).
+
+An edit gives a new proposal with a new digest, checked again on the inputs it was asked with, explained again, and
+asked again: earlier approvals were for something else and no longer count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from decimal import Decimal
+
+from pydantic import Field
+from sqlmodel import Session, col, select
+
+from agents.explanation.node import explain
+from agents.opinion import ExplanationBrief
+from memory import evidence as evidence_store
+from memory.ledger import Entry, Stage, append
+from memory.recordings import load_blob, record
+from memory.tables import EditRow, ExplanationRow, RecordingRow
+from pipeline import briefs, permissions
+from pipeline.activation import in_force
+from pipeline.approvals import (
+    EDIT_CODES,
+    DecisionResult,
+    Question,
+    ReasonCode,
+    add_answer,
+    clean_reason,
+    envelope_of,
+    find_question,
+    require_digest,
+    require_open,
+    result_of,
+    sign,
+)
+from pipeline.budget import RunBudget
+from pipeline.context import rules_context
+from pipeline.faults import reach
+from pipeline.policy import facts_of
+from pipeline.store import Principal, Store, now
+from tools.canonical import plain
+from tools.errors import ApprovalError
+from tools.risk.controls import check_order, verdict
+from tools.risk.counterfactuals import counterfactuals
+from tools.risk.types import Check, Counterfactual, Limits, MarketView, PortfolioView
+from tools.types import Frozen, Proposal
+
+
+class Change(Frozen):
+    """What a person changes: fewer shares, a stop nearer to the price, or both."""
+
+    quantity: int | None = Field(default=None, ge=1)
+    stop_price: Decimal | None = Field(default=None, gt=0)
+
+
+def changed(proposal: Proposal, change: Change) -> Proposal:
+    """The edited proposal; ApprovalError(invalid) unless every change lowers risk and one does."""
+    if proposal.risk_effect != "increases":
+        raise ApprovalError("only what increases risk can be edited: an exit is taken or left", code="invalid")
+    quantity = proposal.quantity if change.quantity is None else change.quantity
+    stop = proposal.stop_price if change.stop_price is None else change.stop_price.quantize(Decimal("0.01"))
+    if quantity > proposal.quantity:
+        raise ApprovalError(
+            f"{quantity} is more than the {proposal.quantity} proposed: an edit only lowers", code="invalid"
+        )
+    if stop is not None and stop != proposal.stop_price:
+        nearest = proposal.stop_price or Decimal(0)
+        if not nearest <= stop < proposal.band.low:
+            raise ApprovalError(
+                f"a stop at {stop} is not between {nearest} and the band's low of {proposal.band.low}", code="invalid"
+            )
+    edited = proposal.model_copy(update={"quantity": quantity, "stop_price": stop})
+    if edited.digest == proposal.digest:
+        raise ApprovalError("the edit changes nothing", code="invalid")
+    return edited
+
+
+class _Inputs(Frozen):
+    """What a case was checked and explained with, from its recordings."""
+
+    portfolio: PortfolioView
+    market: MarketView
+    brief: ExplanationBrief
+
+
+def _inputs(session: Session, case_id: str) -> _Inputs:
+    def request_of(call: str) -> dict[str, object]:
+        row = session.exec(
+            select(RecordingRow)
+            .where(RecordingRow.case_id == case_id, RecordingRow.call == call)
+            .order_by(col(RecordingRow.id).desc())
+        ).first()
+        if row is None:
+            raise ApprovalError(f"case {case_id} has no recording of {call}: it cannot be edited", code="invalid")
+        found: dict[str, object] = load_blob(session, row.input_sha256)
+        return found
+
+    checked = request_of("risk.check_order")
+    return _Inputs(
+        portfolio=PortfolioView.model_validate(checked["portfolio"]),
+        market=MarketView.model_validate(checked["market"]),
+        brief=ExplanationBrief.model_validate(request_of("explanation.explain")),
+    )
+
+
+def edit(
+    store: Store,
+    approval_id: str,
+    *,
+    principal: Principal,
+    digest: str,
+    change: Change,
+    reason: str,
+    reason_code: ReasonCode | None,
+) -> DecisionResult:
+    """Edit a waiting question. Codes as in `approvals.decide`; the editor's own signature counts for the new
+    digest unless it is so large that the policy wants another person for it."""
+    text = clean_reason(reason)
+    if reason_code is None or reason_code not in EDIT_CODES:
+        raise ApprovalError(f"an edit needs a reason_code of {', '.join(sorted(EDIT_CODES))}", code="invalid")
+    law = in_force(store)
+    with store.db.write() as session:
+        asked = find_question(session, approval_id)
+        require_digest(asked, digest)
+        require_open(session, asked, asked.answer_of(principal.name), "edit")
+        permissions.require(store, session, asked.row, asked.case, asked.run, principal, "edit")
+        proposal = changed(asked.case.body, change)
+        inputs = _inputs(session, asked.case.id)
+        checks = check_order(proposal, inputs.portfolio, inputs.market, law.limits)
+        if verdict(checks) == "block":
+            blocking = next(item for item in checks if item.verdict == "block")
+            raise ApprovalError(
+                f"the edited order is blocked by {blocking.control}: {blocking.message}", code="invalid"
+            )
+        _rebind(store, session, asked, proposal, checks, inputs, law.limits)
+        _note(session, asked, proposal, digest, principal, text, reason_code)
+        facts = facts_of(proposal, inputs.portfolio, inputs.market)
+        large = facts.notional_share is None or facts.notional_share >= law.policy.second_signature_share
+        asked.row.edited_by, asked.row.facts = principal.name, plain(facts)
+        if large and law.policy.profile == "desk":
+            asked.row.separate = sorted({*asked.row.separate, "editor"})
+        elif large:
+            asked.row.cooling_off_seconds = max(asked.row.cooling_off_seconds, law.policy.cooling_off_seconds)
+        session.add(asked.row)
+        session.flush()
+        said = add_answer(session, asked, principal, "edit", text, reason_code)
+        if "editor" not in asked.row.separate:
+            said = said.model_copy(update={"decision": "approve"})
+            session.get_one(type(said), said.id).decision = "approve"
+            asked = asked._replace(said=(*asked.said, said))
+            sign(store, session, asked, said, principal)
+        answer = result_of(asked, said, repeated=False)
+        reach("before_decision_commit")
+    reach("after_decision_commit")
+    store.publish_head()
+    return answer
+
+
+def _rebind(
+    store: Store,
+    session: Session,
+    asked: Question,
+    proposal: Proposal,
+    checks: tuple[Check, ...],
+    inputs: _Inputs,
+    limits: Limits,
+) -> None:
+    """Put the edited proposal, its checks and a new explanation in the place of the old ones."""
+    case, row = asked.case, asked.row
+    as_of = proposal.as_of
+    other = counterfactuals(proposal, inputs.portfolio, inputs.market, limits)
+    brief = _brief(inputs.brief, proposal, checks, other)
+    context = rules_context(store, case.run_id, case.cycle_id, RunBudget(store.db, case.run_id, 1))
+    made = asyncio.run(explain(brief, context))
+    evidence_store.keep(session, brief.evidence)
+    explanation = session.get_one(ExplanationRow, case.id)
+    explanation.sha256, explanation.body = made.sha256, plain(made)
+    explanation.claims, explanation.numbers = made.stats.claims, made.stats.numbers
+    explanation.unresolved, explanation.dropped = made.stats.unresolved, made.stats.dropped
+    explanation.reasoner = made.reasoner
+    record(
+        session, run_id=case.run_id, cycle_id=case.cycle_id, case_id=case.id, kind="agent", call="explanation.explain",
+        request=brief, response=made,
+    )  # fmt: skip
+    record(
+        session, run_id=case.run_id, cycle_id=case.cycle_id, case_id=case.id, kind="tool", call="risk.check_order",
+        request={"proposal": proposal, "portfolio": inputs.portfolio, "market": inputs.market, "edited": as_of},
+        response=list(checks),
+    )  # fmt: skip
+    case.body, case.digest, case.checks = proposal, proposal.digest, [plain(item) for item in checks]
+    row.digest, row.explanation_hash, row.nonce = proposal.digest, made.sha256, secrets.token_hex(16)
+    row.worst_checks = {item.control: item.verdict for item in checks}
+    session.add_all([explanation, case, row])
+    session.flush()
+
+
+def _brief(
+    before: ExplanationBrief, proposal: Proposal, checks: tuple[Check, ...], other: tuple[Counterfactual, ...]
+) -> ExplanationBrief:
+    replaced = {"proposal", "checks", "counterfactual"}
+    as_of, symbol = proposal.as_of, proposal.symbol
+    fresh = (
+        briefs.proposal_evidence(proposal), briefs.checks_evidence(checks, symbol, as_of),
+        briefs.counterfactual_evidence(other, symbol, as_of),
+    )  # fmt: skip
+    kept = tuple(item for item in before.evidence if item.kind not in replaced)
+    return before.model_copy(
+        update={"proposal": proposal, "checks": checks, "counterfactuals": other, "evidence": (*fresh, *kept)}
+    )
+
+
+def _note(
+    session: Session,
+    asked: Question,
+    proposal: Proposal,
+    old: str,
+    principal: Principal,
+    reason: str,
+    reason_code: str,
+) -> None:
+    at = now()
+    session.add(
+        EditRow(
+            approval_id=asked.row.id, principal=principal.name, old_digest=old, new_digest=proposal.digest,
+            reason=reason, reason_code=reason_code, edited_wall=at,
+        )
+    )  # fmt: skip
+    append(
+        session,
+        Entry(
+            kind="case.edited", step=f"edit:{proposal.digest[:16]}", case_id=asked.case.id,
+            revision=asked.case.revision, run_id=asked.run.id, desk_time=proposal.as_of, stage=Stage.DECIDE,
+            rank=asked.case.rank, envelope=envelope_of(principal, at),
+            content={
+                "approval": asked.row.id, "principal": principal.name, "from": old, "to": proposal.digest,
+                "quantity": proposal.quantity, "stop_price": proposal.stop_price, "reason_code": reason_code,
+                "reason_text": reason,
+            },
+        ),
+    )  # fmt: skip

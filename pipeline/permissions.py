@@ -1,0 +1,124 @@
+"""May this person give this answer? Roles, delegation, separation of duties, personal limits, halts, evidence."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlmodel import Session, col, select
+
+from memory.tables import ApprovalRow, CaseRow, DecisionRow, DelegationRow, RunRow
+from pipeline import attention, halt
+from pipeline.people import limits_of
+from pipeline.roles import ROLES
+from pipeline.standing import confirm, role_of
+from pipeline.store import Principal, Store, now
+from tools.errors import AccessError, ApprovalError
+
+STAND_IN_PREFIX = "stand-in:"
+"""How the name of a declared stand-in begins, and nobody else's: it is all that a submission sees of one."""
+
+
+def rank_of(role: str | None) -> int:
+    """Place of a role, from viewer up; -1 for none and for one nobody knows."""
+    return next((place for place, known in enumerate(ROLES) if known == role), -1)
+
+
+def effective_role(session: Session, principal: Principal, at: datetime) -> str:
+    """The person's own role, or a higher one that was delegated to them for this time.
+
+    Who acts without a credential (the local operator, a command under the home's lock) is an admin.
+    """
+    own = "admin" if principal.session_id is None else role_of(session, principal.name)
+    roles = [own or ""]
+    rows = session.exec(
+        select(DelegationRow).where(
+            DelegationRow.delegate == principal.name, DelegationRow.starts_wall <= at, DelegationRow.ends_wall > at,
+            col(DelegationRow.ended_wall).is_(None),
+        )
+    ).all()  # fmt: skip
+    for row in rows:
+        roles.append(role_of(session, row.giver) or "")
+    return max(roles, key=rank_of)
+
+
+def require(
+    store: Store,
+    session: Session,
+    row: ApprovalRow,
+    case: CaseRow,
+    run: RunRow,
+    principal: Principal,
+    decision: str,
+) -> None:
+    """Raise ApprovalError (forbidden, role, separation, own_limit, evidence_unopened) unless the answer may be given.
+
+    A refusal needs the role only: nobody is kept from saying no.
+    """
+    stands_in = principal.name.startswith(STAND_IN_PREFIX)
+    if principal.kind not in ("person", "stand_in") or stands_in != (principal.kind == "stand_in"):
+        raise ApprovalError(f"{principal.name!r} may not decide as a {principal.kind}", code="forbidden")
+    if stands_in:
+        require_stand_in_allowed(run)
+    confirm(session, principal, needed="viewer")
+    if principal.kind == "person":
+        needed = min((rank_of(role) for role in row.roles), default=rank_of("approver"))
+        if rank_of(effective_role(session, principal, now())) < needed:
+            raise ApprovalError(f"{principal.name} needs the role {ROLES[needed]} to answer this", code="role")
+    if decision == "reject":
+        return
+    if case.risk_effect != "reduces" and halt.blocks_increase(store, session, case):
+        raise ApprovalError("a halt is in force: nothing that increases risk is approved", code="forbidden")
+    if principal.kind != "person":
+        return
+    if row.edited_by == principal.name and "editor" in row.separate:
+        raise ApprovalError(f"{principal.name} edited this proposal: another person must sign it", code="separation")
+    opened = attention.has_opened_evidence(session, row.id, principal.name)
+    if decision == "approve" and row.evidence_required and not opened:
+        raise ApprovalError("this tier needs the evidence opened before it is approved", code="evidence_unopened")
+    _require_within_own_limits(session, case, principal)
+
+
+def why_not(
+    store: Store, session: Session, row: ApprovalRow, case: CaseRow, run: RunRow, principal: Principal
+) -> str | None:
+    """Why this person may not approve now; None when they may. Unopened evidence is theirs to open: no reason."""
+    try:
+        require(store, session, row, case, run, principal, "approve")
+    except ApprovalError as error:
+        return None if error.code == "evidence_unopened" else error.message
+    except AccessError as error:
+        return error.message
+    return None
+
+
+def _require_within_own_limits(session: Session, case: CaseRow, principal: Principal) -> None:
+    own = limits_of(session, principal.name)
+    notional = case.body.notional
+    if own.order is not None and notional > own.order:
+        raise ApprovalError(
+            f"{principal.name} may release up to {own.order} an order, this is {notional}", code="own_limit"
+        )
+    if own.day is None:
+        return
+    midnight = now().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = session.exec(
+        select(CaseRow)
+        .join(DecisionRow, col(DecisionRow.case_id) == col(CaseRow.id))
+        .where(
+            DecisionRow.principal == principal.name, DecisionRow.decision == "approve",
+            DecisionRow.decided_wall >= midnight, CaseRow.id != case.id,
+        )
+    ).all()  # fmt: skip
+    spent = sum((item.body.notional for item in today), Decimal(0))
+    if spent + notional > own.day:
+        raise ApprovalError(
+            f"{principal.name} may release up to {own.day} a day and has released {spent}; this is {notional}",
+            code="own_limit",
+        )
+
+
+def require_stand_in_allowed(run: RunRow) -> None:
+    """A stand-in acts only in replay on the simulation broker; checked when minting and when consuming."""
+    if run.mode != "replay" or run.config.get("broker") != "simulation":
+        raise ApprovalError("a stand-in may decide only in replay mode on the simulation broker", code="forbidden")

@@ -1,0 +1,74 @@
+"""Respond: a person asks the agent about a waiting case. The clock keeps running and nothing is decided."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlmodel import Session, col, select
+
+from agents.operator.node import answer
+from memory.ledger import Entry, Stage, append
+from memory.tables import QuestionRow
+from pipeline.approvals import (
+    DecisionResult,
+    Question,
+    clean_reason,
+    envelope_of,
+    find_question,
+    require_digest,
+    require_open,
+)
+from pipeline.operator_tools import chat_context, operator_tools
+from pipeline.store import Principal, Store, now
+
+
+async def respond(
+    store: Store, approval_id: str, *, principal: Principal, digest: str, question: str
+) -> DecisionResult:
+    """Ask, keep question and answer with the case, and give the answer back. Codes as in `approvals.decide`."""
+    text = clean_reason(question)
+
+    def look() -> Question:
+        with store.db.read() as session:
+            asked = find_question(session, approval_id)
+            require_digest(asked, digest)
+            require_open(session, asked, None, "respond")
+            return asked
+
+    asked = await asyncio.to_thread(look)
+    about = text if asked.case.symbol in text.upper().split() else f"{text} ({asked.case.symbol})"
+    chunks = [part async for part in answer(about, operator_tools(store, principal), chat_context(store))]
+    said = "".join(chunks)
+    await asyncio.to_thread(_keep, store, approval_id, principal, text, said)
+    row = asked.row
+    return DecisionResult(
+        approval_id=row.id, case_id=row.case_id, status=row.status, digest=row.digest, required=row.required,
+        given=len(set(asked.signed)), decided_by=principal.name, decided_at=now(), repeated=False, answer=said,
+    )  # fmt: skip
+
+
+def _keep(store: Store, approval_id: str, principal: Principal, question: str, said: str) -> None:
+    with store.db.write() as session:
+        asked = find_question(session, approval_id)
+        number = len(questions_of(session, approval_id)) + 1
+        at = now()
+        session.add(
+            QuestionRow(
+                approval_id=approval_id, case_id=asked.case.id, number=number, principal=principal.name,
+                question=question, answer=said, asked_wall=at,
+            )
+        )  # fmt: skip
+        append(
+            session,
+            Entry(
+                kind="approval.question", step=f"question:{number}", case_id=asked.case.id,
+                revision=asked.case.revision, run_id=asked.run.id, desk_time=asked.case.body.as_of,
+                stage=Stage.DECIDE, rank=asked.case.rank, envelope=envelope_of(principal, at),
+                content={"approval": approval_id, "principal": principal.name, "question": question, "answer": said},
+            ),
+        )  # fmt: skip
+
+
+def questions_of(session: Session, approval_id: str) -> tuple[QuestionRow, ...]:
+    query = select(QuestionRow).where(QuestionRow.approval_id == approval_id).order_by(col(QuestionRow.number))
+    return tuple(session.exec(query).all())

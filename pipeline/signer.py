@@ -1,0 +1,82 @@
+"""The signer: the only holder of the grant key. It reads the table itself and signs nothing it was merely told.
+
+What this defends against on one machine and one account, and what not, is said in SECURITY.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from sqlmodel import Session, select
+
+from memory.heads import load_key
+from memory.tables import ApprovalRow, CaseRow, DecisionRow, HaltRow, PositionRow
+from pipeline.store import Store
+from tools.canonical import canonical_bytes, stable_id
+from tools.errors import ApprovalError, ExecutionError
+
+
+def signers_of(session: Session, approval: ApprovalRow) -> tuple[str, ...]:
+    """Distinct people whose approval of exactly this digest stands, in order of name."""
+    rows = session.exec(select(DecisionRow).where(DecisionRow.approval_id == approval.id)).all()
+    return tuple(sorted({row.principal for row in rows if row.decision == "approve" and row.digest == approval.digest}))
+
+
+def approval_body(session: Session, approval_id: str) -> dict[str, Any]:
+    """What the grant of an approved question says; ApprovalError(unsigned) when the table does not bear it out."""
+    session.flush()
+    session.expire_all()
+    approval = session.get_one(ApprovalRow, approval_id)
+    case = session.get_one(CaseRow, approval.case_id)
+    people = signers_of(session, approval)
+    refused = session.exec(
+        select(DecisionRow).where(DecisionRow.approval_id == approval_id, DecisionRow.decision == "reject")
+    ).first()
+    holds = {
+        "the question is not approved": approval.status != "approved",
+        "there are too few signatures": len(people) < max(1, approval.required),
+        "the proposal is not the one that was asked": {case.body.digest, case.digest} != {approval.digest},
+        "advice yields no grant": approval.disposition == "advise",
+        "somebody refused": refused is not None,
+    }
+    wrong = next((text for text, found in holds.items() if found), None)
+    if wrong:
+        raise ApprovalError(f"no grant for {approval_id}: {wrong}", code="unsigned")
+    return {
+        "approval": approval.id, "case": case.id, "run": case.run_id, "digest": approval.digest,
+        "explanation": approval.explanation_hash, "policy": approval.policy_sha256, "limits": approval.limits_sha256,
+        "quantity_budget": case.body.quantity, "symbol": case.symbol, "side": case.side,
+        "band_low": str(approval.band_low), "band_high": str(approval.band_high),
+        "expires_index": approval.expires_index, "nonce": approval.nonce, "principals": list(people),
+    }  # fmt: skip
+
+
+def mandate_body(
+    session: Session, halt_id: str, run_id: str, symbol: str, quantity: int, principal: str
+) -> dict[str, Any]:
+    """What a halt's own grant says; ExecutionError(unsigned) unless the halt stands and the position is that large."""
+    halt = session.get(HaltRow, halt_id)
+    held = session.get(PositionRow, (run_id, symbol))
+    if halt is None or halt.released_wall is not None or halt.action != "flatten":
+        raise ExecutionError(f"no mandate: {halt_id} is not a flatten in force", code="unsigned")
+    if held is None or not 0 < quantity <= held.quantity:
+        raise ExecutionError(f"no mandate for {quantity} {symbol}: that is not held", code="unsigned")
+    return {
+        "halt": halt_id, "run": run_id, "symbol": symbol, "side": "sell", "quantity_budget": quantity,
+        "reduce_only": True, "principals": [principal], "nonce": stable_id("mandate", halt_id, symbol),
+    }  # fmt: skip
+
+
+def sign(store: Store, body: dict[str, Any]) -> str:
+    """Ed25519 over the canonical body, in hex."""
+    return load_key(store.home.grant_key).sign(canonical_bytes(body)).hex()
+
+
+def is_signed(store: Store, body: dict[str, Any], signature: str) -> bool:
+    """True when the signature covers the body."""
+    try:
+        load_key(store.home.grant_key).public_key().verify(bytes.fromhex(signature), canonical_bytes(body))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
