@@ -64,7 +64,7 @@ check: $(VENV)/.installed ## Lint, types and import contracts
 
 test: setup check ## Everything that CI runs
 	cd $(CONSOLE) && PATH="$(CURDIR)/$(BIN):$$PATH" npm test --silent
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: setup ## Measure; the figures go to bench/README.md
 	$(BIN)/python -m bench.cycle
