@@ -23,7 +23,7 @@ from memory.tables import (
     RecordingRow,
     RunRow,
 )
-from pipeline import approvals
+from pipeline import approvals, halt
 from pipeline.book import equity_of
 from pipeline.desk import Desk, RunRequest, open_desk, start_run
 from pipeline.session import SessionPlayer, SessionReport
@@ -92,7 +92,7 @@ def choose_run(store: Store, request: RunRequest, *, continue_run: bool, new_run
 
 def stand_in_decides(desk: Desk, answer: StandIn, number: int) -> int:
     """Answer every waiting question as a declared stand-in; returns how many."""
-    if answer == "none":
+    if answer == "none" or (answer == "approve" and halt.stands(desk.store)):
         return 0
     with desk.db.read() as session:
         waiting = session.exec(

@@ -22,7 +22,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 QUARTERDECK = (sys.executable, "-m", "api._launch")
 SMALL = "AMD,EL,TXT,FCX,PNC,NEM,TIF,HOG,AXP,COH,IBM,GE,XOM,KO,PG,CAT"
-READY_S = 90.0
+READY_S = 150.0
 T = TypeVar("T")
 
 

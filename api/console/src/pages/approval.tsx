@@ -21,12 +21,13 @@ import { link } from "../lib/router";
 import { day } from "../lib/time";
 
 /** One approval: evidence first, the decision last. It stays on screen after it left the queue. */
-export function ApprovalDetail({ id, listed, next, equity, principal }: {
+export function ApprovalDetail({ id, listed, next, equity, principal, halted }: {
   id: string;
   listed: Approval | null;
   next: string | null;
   equity: string | null;
   principal: string | null;
+  halted: boolean;
 }) {
   const { session, access } = useSession();
   const single = useResource<Approval>(listed ? null : `/approvals/${encodeURIComponent(id)}`, ["approvals"]);
@@ -92,7 +93,7 @@ export function ApprovalDetail({ id, listed, next, equity, principal }: {
         </Panel>
       )}
       {approval.facts && <PolicyFacts approval={approval} />}
-      <DecisionForm approval={approval} decisions={decisions} next={next} opened={opened} tellView={tellView} />
+      <DecisionForm approval={approval} decisions={decisions} next={next} opened={opened} halted={halted} tellView={tellView} />
       <LateRefusal approval={approval} decisions={decisions} me={session?.name ?? principal} />
     </article>
   );

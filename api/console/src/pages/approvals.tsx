@@ -67,7 +67,7 @@ export function ApprovalsPage({ id, desk }: { id: string | null; desk: Desk | nu
       <div className="detail">
         {id
           ? <ApprovalDetail key={id} id={id} listed={queue.find((item) => item.id === id) ?? null} next={next} equity={desk?.equity ?? null}
-              principal={desk?.principal ?? null} />
+              principal={desk?.principal ?? null} halted={(desk?.halts.length ?? 0) > 0} />
           : queue.length > 0 && <Empty>Choose a proposal to see its evidence.</Empty>}
       </div>
     </div>

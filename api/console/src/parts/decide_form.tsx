@@ -59,9 +59,11 @@ export function CodeSelect({ label, codes, value, change, testId }: {
   );
 }
 
-export function DecideForm({ approval, reason, setReason, sending, blocked, answer, noSign, noReject, modern }: FormProps & {
+export function DecideForm({ approval, reason, setReason, sending, blocked, answer, noSign, noReject, hint, modern }: FormProps & {
   noSign: string | null;
   noReject: string | null;
+  /** What stands in the way for everybody, such as a halt; the desk says so again when it is tried. */
+  hint: string | null;
   modern: boolean;
 }) {
   const { session } = useSession();
@@ -100,6 +102,7 @@ export function DecideForm({ approval, reason, setReason, sending, blocked, answ
           aria-describedby={noReject ? "decision-barred" : undefined} title={noReject ?? undefined}
           onClick={() => void decide("reject")}>{sending === "reject" ? "Rejecting…" : "Reject"}</button>
       </div>
+      {hint && <p className="barred" data-testid="decision-hint">{hint}</p>}
       {(noSign ?? noReject) && (
         <p className="barred" id="decision-barred" data-testid="decision-barred">
           {noSign && noReject ? "Both are off: " : "Approve is off: "}{noSign ?? noReject}

@@ -26,11 +26,12 @@ export interface Answer {
 const MODES = [["decide", "Approve or reject"], ["edit", "Edit"], ["ask", "Ask the agent"]] as const;
 
 /** The decision on one approval. What is sent is the digest of the version that was on screen when it was read. */
-export function DecisionForm({ approval, decisions, next, opened, tellView }: {
+export function DecisionForm({ approval, decisions, next, opened, halted, tellView }: {
   approval: Approval;
   decisions: readonly CaseDecision[];
   next: string | null;
   opened: boolean;
+  halted: boolean;
   tellView: () => Promise<void>;
 }) {
   const { store } = useLive();
@@ -55,7 +56,9 @@ export function DecisionForm({ approval, decisions, next, opened, tellView }: {
   const noRole = whyNot(session, "decide");
   const barred = noRole ?? (signed ? "You have signed already; somebody else has to sign too." : null);
   const unread = approval.evidence_required && !opened ? "Open the evidence first: this tier is not approved unread." : null;
-  const noSign = approval.may_sign === false ? approval.may_not_because ?? "You may not sign this one." : barred ?? unread;
+  const refused = approval.may_sign === false ? approval.may_not_because ?? "You may not sign this one." : null;
+  const hint = halted && !barred ? refused : null;
+  const noSign = hint ? unread : refused ?? barred ?? unread;
 
   async function answer({ decision, reason: text, code, edit }: Answer): Promise<boolean> {
     setSending(decision);
@@ -112,7 +115,7 @@ export function DecisionForm({ approval, decisions, next, opened, tellView }: {
           {modern && mode === "edit" && <EditForm key={seen.digest} {...shared} barred={barred ?? unread} />}
           {modern && mode === "ask" && <AskForm {...shared} barred={noRole} />}
           {(!modern || (mode !== "edit" && mode !== "ask")) && (
-            <DecideForm {...shared} noSign={noSign} noReject={barred} modern={modern} />
+            <DecideForm {...shared} noSign={noSign} noReject={barred} hint={hint} modern={modern} />
           )}
         </>
       )}
