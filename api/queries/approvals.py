@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import Query
 from sqlmodel import Session, col, select
@@ -98,7 +98,7 @@ def _body(
     refusal = why_not(store, session, row, case, run, who) if row.status == "pending" else None
     mine = next((answer for answer in current if answer.principal == who.name), None)
     return ApprovalBody(
-        id=row.id, case_id=row.case_id, status=row.status, digest=row.digest,
+        id=row.id, case_id=row.case_id, status=cast(Any, row.status), digest=row.digest,
         required=row.required, given=given, roles=row.roles, rule=row.rule, policy_version=row.policy_version,
         expires=row.expires, sessions_left=left, asked=row.asked_wall,
         band=BandBody(low=row.band_low, high=row.band_high),

@@ -86,7 +86,7 @@ def approval_row(case: CaseRow, status: str, expires_index: int = 61) -> Approva
         policy_version="1", policy_sha256="0" * 64, limits_sha256="0" * 64, rule="entry", required=1,
         roles=["approver"], nonce="n", band_low=Decimal("118"), band_high=Decimal("123"), portfolio_hash="0" * 64,
         exposure=0, data_sha256="0" * 64, worst_checks={}, asked_index=60, expires_index=expires_index,
-        expires=date(2009, 11, 16), asked_wall=AS_OF,
+        expires=date(2009, 11, 16), asked_wall=AS_OF, facts={}, separate=[], escalation=[],
     )  # fmt: skip
 
 

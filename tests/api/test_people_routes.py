@@ -101,7 +101,7 @@ def test_what_is_not_there_is_404(admin: TestClient, path: str) -> None:
 
 
 def test_the_only_admin_stays(admin: TestClient) -> None:
-    answer = admin.post(f"{PEOPLE}/root/disable")
+    answer = admin.post("/".join((PEOPLE, "root", "disable")))
     assert (answer.status_code, code(answer)) == (409, "last_admin")
     assert admin.get(PEOPLE).status_code == 200
 

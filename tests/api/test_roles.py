@@ -19,10 +19,19 @@ from .conftest import BASE_URL, Seeded
 EVENTS = "ws://127.0.0.1:8000/api/v1/events?after=0"
 OPEN = {"GET /health", "POST /session", "DELETE /session", "POST /people/bootstrap"}
 """What a stranger may call."""
-OWN = {"POST /session/active", "POST /session/password"}
-"""What everybody may do to their own login."""
+OWN = {"POST /session/active", "POST /session/password", "POST /approvals/{approval_id}/views"}
+"""What everybody may write: about their own login, and that they looked."""
 NEEDED = {
     "POST /approvals/{approval_id}/decision": ("approver", "decide"),
+    "POST /approvals/decisions": ("approver", "decide"),
+    "POST /approvals/{approval_id}/extend": ("approver", "decide"),
+    "POST /approvals/{approval_id}/acknowledge": ("approver", "decide"),
+    "GET /attention": ("risk_officer", "decide"),
+    "GET /sla": ("approver", "decide"),
+    "GET /notifications": ("approver", "decide"),
+    "POST /notifications/test": ("admin", "admin"),
+    "POST /delegations": ("approver", "decide"),
+    "POST /delegations/{delegation_id}/end": ("approver", "decide"),
     "POST /chat": ("operator", "operate"),
     "POST /desk/next": ("operator", "operate"),
     "POST /halts": ("operator", "halt"),
@@ -60,7 +69,7 @@ def operations(client: TestClient) -> list[str]:
 def call(client: TestClient, operation: str, key: str | None = None) -> Any:
     """Call an operation with nothing in it; whoever may gets past the door and fails there."""
     verb, path = operation.split(" ")
-    for name in ("approval_id", "case_id", "command_id", "key_id", "name"):
+    for name in ("approval_id", "case_id", "command_id", "key_id", "name", "delegation_id"):
         path = path.replace("{" + name + "}", "none")
     headers = {} if key is None else {"authorization": f"Bearer {key}"}
     body: dict[str, Any] | None = {} if verb in {"POST", "PUT", "PATCH"} else None
