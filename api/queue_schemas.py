@@ -144,8 +144,15 @@ class DelegationBody(BaseModel):
     created_by: str
 
 
-class PolicyBody(BaseModel):
-    """The policy in force."""
+class DelegationList(BaseModel):
+    """All delegations on one page."""
+
+    items: list[DelegationBody]
+    next: str | None
+    total: int
+
+
+class PolicyBody(Policy):
+    """The policy in force and the hash of its file."""
 
     sha256: str
-    policy: Policy

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from agents.coordinator.output import CoordinatorPlan
 from sqlmodel import Session, col, select
 
+from agents.coordinator.output import CoordinatorPlan
 from memory.ledger import Entry, Stage, append
 from memory.tables import OPEN_CASE_STATES, CaseRow, OutcomeRow, RunRow
 from pipeline.desk import Desk

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from agents.learning.node import learn
 from sqlmodel import Session, col, select
 
+from agents.learning.node import learn
 from agents.opinion import LearningBrief
 from memory.database import insert_if_absent
 from memory.ledger import Entry, Stage, append

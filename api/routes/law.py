@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.dependencies import READ, Approver, StoreDep
-from api.queue_schemas import DelegationBody, DelegationRequest, PolicyBody
+from api.queue_schemas import DelegationBody, DelegationList, DelegationRequest, PolicyBody
 from memory.tables import DelegationRow
 from pipeline import delegation
 from pipeline.activation import in_force
@@ -24,14 +24,15 @@ def _body(row: DelegationRow) -> DelegationBody:
 def get_policy(store: StoreDep) -> PolicyBody:
     """Show the policy in force and its hash."""
     law = in_force(store)
-    return PolicyBody(sha256=law.policy_sha256, policy=law.policy)
+    return PolicyBody.model_validate({**law.policy.model_dump(), "sha256": law.policy_sha256})
 
 
 @router.get("/delegations", dependencies=READ)
-def list_delegations(store: StoreDep) -> list[DelegationBody]:
+def list_delegations(store: StoreDep) -> DelegationList:
     """List delegations, the latest first."""
     with store.db.read() as session:
-        return [_body(row) for row in delegation.all_of(session)]
+        items = [_body(row) for row in delegation.all_of(session)]
+    return DelegationList(items=items, next=None, total=len(items))
 
 
 @router.post("/delegations", status_code=201)
