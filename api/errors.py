@@ -111,11 +111,9 @@ def answer_of(error: QuarterdeckError) -> JSONResponse:
     """An error of ours as an answer, with the headers that its status asks for."""
     status = status_of(error)
     headers: dict[str, str] = {"www-authenticate": "Bearer"} if status == 401 else {}
-    detail: JsonValue = None
-    if isinstance(error, AccessError):
-        detail = dict(error.detail) if error.detail else None
-        if error.retry_after is not None:
-            headers["retry-after"] = str(error.retry_after)
+    detail: JsonValue = dict(error.detail) if error.detail else None
+    if isinstance(error, AccessError) and error.retry_after is not None:
+        headers["retry-after"] = str(error.retry_after)
     return _answer(status, error.code, error.message, detail, **headers)
 
 

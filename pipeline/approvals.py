@@ -19,6 +19,7 @@ from pipeline.cases import advance
 from pipeline.faults import reach
 from pipeline.notify.outbox import enqueue
 from pipeline.store import Principal, Store, now
+from tools.canonical import instant_text
 from tools.errors import ApprovalError
 from tools.types import CaseState, Frozen, Instant
 
@@ -140,7 +141,11 @@ def require_open(session: Session, asked: Question, mine: DecisionRow | None, de
         raise ApprovalError(
             f"decided before: {first.principal} said {first.decision} at {first.decided_wall:%Y-%m-%d %H:%M:%SZ}",
             code="decided",
-        )
+            detail={
+                "decided_by": first.principal, "decision": first.decision, "status": row.status, "digest": row.digest,
+                "decided_at": instant_text(first.decided_wall),
+            },
+        )  # fmt: skip
     if row.status == "expired" or (asked.run.session_index >= row.expires_index and not late):
         raise ApprovalError(f"the question expired before the open of {row.expires}", code="expired")
     if row.expires_wall is not None and now() >= row.expires_wall and not late:

@@ -23,10 +23,12 @@ from collections.abc import Mapping
 class QuarterdeckError(Exception):
     """Root of every error this project raises on purpose."""
 
-    def __init__(self, message: str, *, code: str) -> None:
+    def __init__(self, message: str, *, code: str, detail: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
+        self.detail = detail
+        """Plain JSON for the caller, e.g. who decided first."""
 
 
 class ConfigError(QuarterdeckError):
@@ -53,14 +55,13 @@ class AccessError(QuarterdeckError):
     """A login, a credential or a role does not suffice, or people cannot be changed so.
 
     `code` is one of unauthorized, session_locked, role, scope, too_many_attempts, invalid, not_found, exists,
-    last_admin. `retry_after` is in seconds; `detail` holds plain JSON for the caller.
+    last_admin. `retry_after` is in seconds.
     """
 
     def __init__(
         self, message: str, *, code: str, detail: Mapping[str, str] | None = None, retry_after: int | None = None
     ) -> None:
-        super().__init__(message, code=code)
-        self.detail = detail
+        super().__init__(message, code=code, detail=detail)
         self.retry_after = retry_after
 
 

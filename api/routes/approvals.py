@@ -71,7 +71,15 @@ def post_decisions(store: StoreDep, who: Approver, body: BulkRequest) -> BulkRes
                 reason=body.reason, reason_code=body.reason_code,
             )  # fmt: skip
         except ApprovalError as error:
-            outcomes.append(BulkOutcome(id=item.id, ok=False, error=ErrorBody(code=error.code, message=error.message)))
+            outcomes.append(
+                BulkOutcome(
+                    id=item.id,
+                    ok=False,
+                    error=ErrorBody(
+                        code=error.code, message=error.message, detail=dict(error.detail) if error.detail else None
+                    ),
+                )
+            )
         else:
             outcomes.append(BulkOutcome(id=item.id, ok=True, result=result))
     return BulkResponse(results=outcomes)
