@@ -21,6 +21,10 @@ CASE_FIELDS = {
     "risk_effect", "digest", "opened", "proposal", "review", "checks", "approval_id", "updated",
 }  # fmt: skip
 ROUTES = {
+    "GET /notifications", "POST /notifications/test", "GET /delegations", "POST /delegations",
+    "POST /delegations/{delegation_id}/end", "GET /policy", "GET /attention", "GET /sla",
+    "POST /approvals/{approval_id}/views", "POST /approvals/decisions", "POST /approvals/{approval_id}/extend",
+    "POST /approvals/{approval_id}/acknowledge",
     "GET /health", "GET /desk", "POST /desk/next", "GET /desk/commands/{command_id}", "GET /cases",
     "GET /cases/{case_id}", "GET /approvals", "GET /approvals/{approval_id}", "POST /approvals/{approval_id}/decision",
     "GET /explanations/{case_id}", "POST /chat", "GET /halts", "POST /halts", "POST /halts/release", "GET /ledger",
