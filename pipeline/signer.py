@@ -12,6 +12,7 @@ from sqlmodel import Session, select
 
 from memory.heads import load_key
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, HaltRow, PositionRow
+from pipeline.canaries import is_canary
 from pipeline.store import Store
 from tools.canonical import canonical_bytes, stable_id
 from tools.errors import ApprovalError, ExecutionError
@@ -39,6 +40,7 @@ def approval_body(session: Session, approval_id: str) -> dict[str, Any]:
         "the proposal is not the one that was asked": {case.body.digest, case.digest} != {approval.digest},
         "advice yields no grant": approval.disposition == "advise",
         "somebody refused": refused is not None,
+        "a planted case is never executed": is_canary(session, case.id),
     }
     wrong = next((text for text, found in holds.items() if found), None)
     if wrong:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def drawn() -> list[set[tuple[str, str]]]:
         found: set[tuple[str, str]] = set()
         for line in chart.splitlines():
             names = [part.strip() for part in line.split("-->")]
-            found |= set(zip(names, names[1:], strict=False))
+            found |= set(itertools.pairwise(names))
         edges.append(found)
     return edges
 

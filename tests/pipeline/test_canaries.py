@@ -164,7 +164,7 @@ def test_who_lets_it_pass_is_told_of_with_an_alarm(any_store: Store, decision: s
         (finding,) = session.exec(select(FindingRow).where(FindingRow.code == "canary_passed")).all()
     assert finding.severity == "critical"
     assert "ann approved the planted case" in finding.body.message
-    (told,) = rows(any_store)
+    (told,) = (item for item in rows(any_store) if item.event == "canary.passed")
     assert (told.event, told.content["decided_by"]) == ("canary.passed", "ann")
 
 
@@ -174,7 +174,7 @@ def test_who_refuses_it_has_caught_it_and_nobody_is_alarmed(store: Store) -> Non
     assert not answer(store, question, "reject")
     assert (row(store).status, row(store).principal) == ("caught", "ann")
     assert life.findings(store) == []
-    assert rows(store) == []
+    assert [item for item in rows(store) if item.event == "canary.passed"] == []
 
 
 def test_an_answer_reveals_what_the_commitment_can_be_checked_with(store: Store) -> None:
