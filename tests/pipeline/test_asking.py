@@ -89,7 +89,8 @@ def test_a_lone_operator_signs_once_and_the_second_signature_is_a_wait(
     assert (row.required, row.cooling_off_seconds, row.not_before_wall) == (1, 300, None)
     found = say(store, asked)
     row = asked_row(store, asked)
-    assert row.decided_wall is not None and row.not_before_wall == row.decided_wall + timedelta(seconds=300)
+    assert row.decided_wall is not None
+    assert row.not_before_wall == row.decided_wall + timedelta(seconds=300)
     assert found.not_before == row.not_before_wall
     before = life.everything(store)
     assert submit(store, asked).value == "approved"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlmodel import Session
 
 from memory.tables import ApprovalRow
 from pipeline import halt, signer
@@ -117,20 +115,15 @@ def test_a_changed_proposal_is_not_signed(store: Store, statement: str) -> None:
 def test_what_was_only_changed_in_memory_is_read_again_from_the_table(store: Store) -> None:
     """The signer flushes and reads: an object that a caller holds is written down first, never believed."""
     asked = life.ask(store)
-    with pytest.raises(ApprovalError, match="too few"), store.db.write() as session:
-        session.get_one(ApprovalRow, asked.approval_id).status = "approved"
-        signer.approval_body(session, asked.approval_id)
-
-
-def in_session[T](store: Store, action: Callable[[Session], T]) -> T:
     with store.db.write() as session:
-        return action(session)
+        session.get_one(ApprovalRow, asked.approval_id).status = "approved"
+        with pytest.raises(ApprovalError, match="too few"):
+            signer.approval_body(session, asked.approval_id)
 
 
 def mandate(store: Store, halt_id: str, quantity: int, symbol: str = "IBM") -> dict[str, object]:
-    return in_session(
-        store, lambda session: signer.mandate_body(session, halt_id, life.RUN, symbol, quantity, "ann")
-    )  # fmt: skip
+    with store.db.write() as session:
+        return signer.mandate_body(session, halt_id, life.RUN, symbol, quantity, "ann")
 
 
 def refuse_mandate(store: Store, halt_id: str, quantity: int, symbol: str = "IBM") -> None:
