@@ -10,10 +10,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, get_args
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from memory.ledger import Entry, Stage, append
-from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, RunRow
+from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, HeartbeatRow, RunRow
 from pipeline import grants, permissions
 from pipeline.cases import advance
 from pipeline.faults import reach
@@ -124,6 +124,12 @@ def decide(
     return answer
 
 
+def wall(session: Session) -> datetime:
+    """Now, or the latest wall time that this home has written, whichever is later."""
+    seen = session.exec(select(func.max(col(HeartbeatRow.at_wall)))).one()
+    return max(now(), seen) if seen is not None else now()
+
+
 def require_digest(asked: Question, digest: str) -> None:
     if digest != asked.row.digest or asked.case.body.digest != asked.row.digest:
         raise ApprovalError(
@@ -148,7 +154,7 @@ def require_open(session: Session, asked: Question, mine: DecisionRow | None, de
         )  # fmt: skip
     if row.status == "expired" or (asked.run.session_index >= row.expires_index and not late):
         raise ApprovalError(f"the question expired before the open of {row.expires}", code="expired")
-    if row.expires_wall is not None and now() >= row.expires_wall and not late:
+    if row.expires_wall is not None and wall(session) >= row.expires_wall and not late:
         raise ApprovalError(f"the question expired at {row.expires_wall:%Y-%m-%d %H:%M:%SZ}", code="expired")
     if row.status == "voided":
         raise ApprovalError("the question was voided: its case no longer stands", code="expired")

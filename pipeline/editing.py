@@ -18,7 +18,7 @@ from agents.opinion import ExplanationBrief
 from memory import evidence as evidence_store
 from memory.ledger import Entry, Stage, append
 from memory.recordings import load_blob, record
-from memory.tables import EditRow, ExplanationRow, RecordingRow
+from memory.tables import DecisionRow, EditRow, ExplanationRow, RecordingRow
 from pipeline import briefs, permissions
 from pipeline.activation import in_force
 from pipeline.approvals import (
@@ -34,10 +34,12 @@ from pipeline.approvals import (
     require_open,
     result_of,
     sign,
+    told,
 )
 from pipeline.budget import RunBudget
 from pipeline.context import rules_context
 from pipeline.faults import reach
+from pipeline.notify.outbox import enqueue
 from pipeline.policy import facts_of
 from pipeline.store import Principal, Store, now
 from tools.canonical import plain
@@ -45,7 +47,7 @@ from tools.errors import ApprovalError
 from tools.risk.controls import check_order, verdict
 from tools.risk.counterfactuals import counterfactuals
 from tools.risk.types import Check, Counterfactual, Limits, MarketView, PortfolioView
-from tools.types import Frozen, Proposal
+from tools.types import Frozen, Proposal, Review
 
 
 class Change(Frozen):
@@ -125,8 +127,10 @@ def edit(
         asked = find_question(session, approval_id)
         require_digest(asked, digest)
         require_open(session, asked, asked.answer_of(principal.name), "edit")
-        permissions.require(store, session, asked.row, asked.case, asked.run, principal, "edit")
         proposal = changed(asked.case.body, change)
+        permissions.require(
+            store, session, asked.row, asked.case, asked.run, principal, "edit", notional=proposal.notional
+        )
         inputs = _inputs(session, asked.case.id)
         checks = check_order(proposal, inputs.portfolio, inputs.market, law.limits)
         if verdict(checks) == "block":
@@ -136,7 +140,8 @@ def edit(
             )
         _rebind(store, session, asked, proposal, checks, inputs, law.limits)
         _note(session, asked, proposal, digest, principal, text, reason_code)
-        facts = facts_of(proposal, inputs.portfolio, inputs.market)
+        abstained = Review.model_validate(asked.case.review).abstain_reason
+        facts = facts_of(proposal, inputs.portfolio, inputs.market, abstained)
         large = facts.notional_share is None or facts.notional_share >= law.policy.second_signature_share
         asked.row.edited_by, asked.row.facts = principal.name, plain(facts)
         if large and law.policy.profile == "desk":
@@ -145,12 +150,16 @@ def edit(
             asked.row.cooling_off_seconds = max(asked.row.cooling_off_seconds, law.policy.cooling_off_seconds)
         session.add(asked.row)
         session.flush()
-        said = add_answer(session, asked, principal, "edit", text, reason_code)
-        if "editor" not in asked.row.separate:
-            said = said.model_copy(update={"decision": "approve"})
-            session.get_one(type(said), said.id).decision = "approve"
+        if "editor" in asked.row.separate:
+            said = DecisionRow(
+                approval_id=approval_id, case_id=asked.case.id, principal=principal.name, decision="edit",
+                digest=asked.row.digest, reason=text, decided_wall=now(),
+            )  # fmt: skip
+        else:
+            said = add_answer(session, asked, principal, "approve", text, reason_code)
             asked = asked._replace(said=(*asked.said, said))
             sign(store, session, asked, said, principal)
+            enqueue(session, event="approval.decided", subject_id=approval_id, content=told(asked, said))
         answer = result_of(asked, said, repeated=False)
         reach("before_decision_commit")
     reach("after_decision_commit")

@@ -50,10 +50,11 @@ def require(
     run: RunRow,
     principal: Principal,
     decision: str,
+    notional: Decimal | None = None,
 ) -> None:
     """Raise ApprovalError (forbidden, role, separation, own_limit, evidence_unopened) unless the answer may be given.
 
-    A refusal needs the role only: nobody is kept from saying no.
+    A refusal needs the role only: nobody is kept from saying no. `notional` is that of an edit, if it is one.
     """
     stands_in = principal.name.startswith(STAND_IN_PREFIX)
     if principal.kind not in ("person", "stand_in") or stands_in != (principal.kind == "stand_in"):
@@ -74,9 +75,9 @@ def require(
     if row.edited_by == principal.name and "editor" in row.separate:
         raise ApprovalError(f"{principal.name} edited this proposal: another person must sign it", code="separation")
     opened = attention.has_opened_evidence(session, row.id, principal.name)
-    if decision == "approve" and row.evidence_required and not opened:
+    if row.evidence_required and not opened:
         raise ApprovalError("this tier needs the evidence opened before it is approved", code="evidence_unopened")
-    _require_within_own_limits(session, case, principal)
+    _require_within_own_limits(session, case, principal, case.body.notional if notional is None else notional)
 
 
 def why_not(
@@ -92,9 +93,8 @@ def why_not(
     return None
 
 
-def _require_within_own_limits(session: Session, case: CaseRow, principal: Principal) -> None:
+def _require_within_own_limits(session: Session, case: CaseRow, principal: Principal, notional: Decimal) -> None:
     own = limits_of(session, principal.name)
-    notional = case.body.notional
     if own.order is not None and notional > own.order:
         raise ApprovalError(
             f"{principal.name} may release up to {own.order} an order, this is {notional}", code="own_limit"

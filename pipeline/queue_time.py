@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
-from memory.tables import ApprovalRow, CaseRow, HeartbeatRow, RunRow
-from pipeline.approvals import Question, clean_reason, envelope_of, find_question
+from memory.tables import ApprovalRow, CaseRow, RunRow
+from pipeline.approvals import Question, clean_reason, envelope_of, find_question, wall
 from pipeline.cases import advance
 from pipeline.notify.outbox import enqueue
 from pipeline.permissions import effective_role, rank_of
@@ -23,12 +23,6 @@ from tools.types import CaseState
 
 WARNINGS = (80, 50)
 MAX_EXTENSIONS = 1
-
-
-def wall(session: Session) -> datetime:
-    """Now, or the latest wall time that this home has written, whichever is later."""
-    seen = session.exec(select(func.max(col(HeartbeatRow.at_wall)))).one()
-    return max(now(), seen) if seen is not None else now()
 
 
 def expire_due(session: Session, run: RunRow, desk_time: datetime) -> list[str]:

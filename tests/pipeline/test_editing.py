@@ -167,12 +167,25 @@ def test_a_large_edit_under_the_desk_profile_needs_another_person(waiting: Store
     found = smaller(waiting, amd)
     edited = amd._replace(digest=found.digest)
     assert (found.status, found.given) == ("pending", 0)
-    assert code_of(lambda: say(waiting, edited)) in ("separation", "decided")
-    assert truth(waiting, edited) == life.Truth("awaiting", "pending", (), 0, 0, 1)
+    assert code_of(lambda: say(waiting, edited)) == "separation"
+    assert truth(waiting, edited) == life.Truth("awaiting", "pending", (), 0, 0, 0)
     assert say(waiting, edited, BOB).status == "approved"
     with waiting.db.read() as session:
         grant = session.exec(select(GrantRow).where(GrantRow.case_id == amd.case_id)).one()
     assert (grant.quantity_budget, grant.body["principals"]) == (100, ["bob"])
+
+
+def test_who_edited_under_separation_may_still_refuse(waiting: Store, amd: Question) -> None:
+    under_the_desk(waiting)
+    edited = amd._replace(digest=smaller(waiting, amd).digest)
+    assert say(waiting, edited, decision="reject").status == "rejected"
+
+
+def test_an_edit_does_not_get_round_evidence_that_must_be_opened(waiting: Store, amd: Question) -> None:
+    with waiting.db.write() as session:
+        session.get_one(ApprovalRow, amd.approval_id).evidence_required = True
+    assert code_of(lambda: smaller(waiting, amd)) == "evidence_unopened"
+    assert truth(waiting, amd).decisions == 0
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,7 @@ def test_the_first_who_saw_the_question_stays(store: Store, asked: Question) -> 
 def test_a_clock_turned_back_extends_nothing(store: Store, asked: Question, travel: Travel) -> None:
     beat(store, travel(61))
     travel(5)
+    assert code_of(lambda: say(store, asked)) == "expired"
     assert code_of(lambda: extend(store, asked)) == "expired"
     assert code_of(lambda: queue_time.acknowledge(store, asked.approval_id, principal=ANN)) == "expired"
     assert attend(store) == 1
