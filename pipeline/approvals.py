@@ -14,11 +14,12 @@ from sqlmodel import Session, col, func, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, HeartbeatRow, RunRow
-from pipeline import grants, permissions
+from pipeline import canaries, grants, permissions
 from pipeline.cases import advance
 from pipeline.faults import reach
 from pipeline.notify.outbox import enqueue
 from pipeline.store import Principal, Store, now
+from pipeline.voiding import void_case
 from tools.canonical import instant_text
 from tools.errors import ApprovalError
 from tools.types import CaseState, Frozen, Instant
@@ -114,7 +115,8 @@ def decide(
         asked = asked._replace(said=(*asked.said, said))
         if decision == "reject":
             _refuse(session, asked, said, principal)
-        else:
+            canaries.settle(session, approval_id, decision, principal)
+        elif not spring(session, asked, said, principal):
             sign(store, session, asked, said, principal)
         enqueue(session, event="approval.decided", subject_id=approval_id, content=told(asked, said))
         answer = result_of(asked, said, repeated=False)
@@ -208,6 +210,18 @@ def _refuse(session: Session, asked: Question, said: DecisionRow, principal: Pri
         desk_time=asked.case.body.as_of, stage=Stage.DECIDE, reason="rejected",
         envelope=envelope_of(principal, said.decided_wall),
     )  # fmt: skip
+
+
+def spring(session: Session, asked: Question, said: DecisionRow, principal: Principal) -> bool:
+    """Close a planted case that got past a person, with an alarm; False when the case is a real one."""
+    if not canaries.is_canary(session, asked.case.id):
+        return False
+    canaries.settle(session, asked.row.id, said.decision, principal)
+    void_case(
+        session, asked.case, why="it was planted to see who reads before approving; nothing was sent",
+        desk_time=asked.case.body.as_of, stage=Stage.DECIDE, detail=_content(asked, said),
+    )  # fmt: skip
+    return True
 
 
 def sign(store: Store, session: Session, asked: Question, said: DecisionRow, principal: Principal) -> None:

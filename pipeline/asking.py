@@ -12,10 +12,12 @@ from memory.ledger import Stage
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, RunRow
 from pipeline.activation import InForce
 from pipeline.approvals import Question, release
+from pipeline.canaries import is_canary
 from pipeline.cases import advance
 from pipeline.notify.outbox import enqueue
 from pipeline.policy import Facts, Ruling
 from pipeline.store import Principal, Store, now
+from pipeline.voiding import void_case
 from tools.canonical import plain, stable_id
 from tools.types import CaseState, Frozen, Instant
 
@@ -41,6 +43,12 @@ def request(
         advance(
             session, case, CaseState.BLOCKED, content={"mode": "observe"}, desk_time=asked.desk_time,
             stage=Stage.REQUEST, reason="observe: the desk is in observe mode",
+        )  # fmt: skip
+        return None
+    if ruling.required == 0 and is_canary(session, case.id):
+        void_case(
+            session, case, why="it was planted, and nobody would be asked about it", desk_time=asked.desk_time,
+            stage=Stage.REQUEST, detail={},
         )  # fmt: skip
         return None
     alone = law.policy.profile == "single_operator" and ruling.required > 1

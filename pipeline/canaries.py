@@ -160,7 +160,7 @@ def settle(session: Session, approval_id: str, decision: str, principal: Princip
         return False
     passed = decision in PASSING
     _close(session, row, "passed" if passed else "caught", principal.name, session.get_one(CaseRow, asked.case_id))
-    if passed:
+    if passed and principal.kind == "person":
         _alarm(session, row, asked, principal)
     return passed
 

@@ -23,6 +23,7 @@ from memory import evidence as evidence_store
 from memory.database import insert_if_absent
 from memory.recordings import record
 from memory.tables import CaseRow, FindingRow, HeadlineRow, RunRow, SignalRow
+from pipeline import planting
 from pipeline.book import portfolio_view
 from pipeline.briefs import portfolio_evidence, recall_evidence, recalled_cases, situation
 from pipeline.desk import Desk
@@ -245,8 +246,12 @@ async def open_cases(state: CycleState, runtime: Runtime[CycleContext]) -> Updat
     proposals = tuple(Proposal.model_validate(item) for item in state["proposals"])
     reviews = tuple(Review.model_validate(item) for item in state["reviews"])
     desk = runtime.context.desk
-    plan_ = plan(proposals, reviews, [item.id for item in proposals], desk.law.policy.capacity)
-    asked = await asyncio.to_thread(open_all, desk, runtime.context.work, proposals, reviews, plan_)
+    work = runtime.context.work
+    planted = await asyncio.to_thread(planting.prepare, desk, work, proposals)
+    places = desk.law.policy.capacity - (planted is not None)
+    plan_ = plan(proposals, reviews, [item.id for item in proposals], places)
+    cycle = planting.mix(planting.Cycle(proposals, reviews, plan_), planted)
+    asked = await asyncio.to_thread(open_all, desk, work, cycle, planted)
     return {"asked": asked}
 
 

@@ -19,7 +19,7 @@ from memory import evidence as evidence_store
 from memory.ledger import Entry, Stage, append
 from memory.recordings import load_blob, record
 from memory.tables import DecisionRow, EditRow, ExplanationRow, RecordingRow
-from pipeline import briefs, permissions
+from pipeline import briefs, canaries, permissions
 from pipeline.activation import in_force
 from pipeline.approvals import (
     EDIT_CODES,
@@ -34,6 +34,7 @@ from pipeline.approvals import (
     require_open,
     result_of,
     sign,
+    spring,
     told,
 )
 from pipeline.budget import RunBudget
@@ -138,6 +139,10 @@ def edit(
             raise ApprovalError(
                 f"the edited order is blocked by {blocking.control}: {blocking.message}", code="invalid"
             )
+        if canaries.is_canary(session, asked.case.id):
+            said = add_answer(session, asked, principal, "edit", text, reason_code)
+            spring(session, asked, said, principal)
+            return result_of(asked, said, repeated=False)
         _rebind(store, session, asked, proposal, checks, inputs, law.limits)
         _note(session, asked, proposal, digest, principal, text, reason_code)
         abstained = Review.model_validate(asked.case.review).abstain_reason

@@ -11,7 +11,7 @@ from contextlib import suppress
 from sqlmodel import select
 
 from memory.tables import ApprovalRow, HeartbeatRow
-from pipeline import commands, halt, halt_program, queue_time
+from pipeline import attention, commands, halt, halt_program, queue_time
 from pipeline.desk import Desk, RunRequest, open_desk, start_run
 from pipeline.headless import open_player
 from pipeline.notify.dispatcher import Dispatcher
@@ -21,6 +21,7 @@ from pipeline.store import Store, active_run, now, open_store
 from tools.errors import DataError
 
 POLL_S = 0.25
+PEOPLE_S = 60.0
 PACE_S = 1.0
 """Pause between sessions while nobody is asked, so that a person can follow."""
 
@@ -51,6 +52,7 @@ class Engine:
         self.player = player
         self.stopping = asyncio.Event()
         self._played_at = 0.0
+        self._watched_at = float("-inf")
 
     async def run(self) -> None:
         """Go on until stopped. A stop in the middle of a session ends after that session."""
@@ -62,6 +64,7 @@ class Engine:
             while not self.stopping.is_set():
                 await asyncio.to_thread(halt_program.carry_out_all, self.store, self.desk.broker)
                 await asyncio.to_thread(queue_time.attend, self.store, self.desk.run_id)
+                await asyncio.to_thread(self._watch_people)
                 if teller.done() and not self.stopping.is_set():
                     teller.result()
                 await self._step()
@@ -89,6 +92,14 @@ class Engine:
             await asyncio.to_thread(commands.answer, self.store, command.id, "done", f"played {report}")
         elif await asyncio.to_thread(self._due):
             await self._play("playing a session")
+
+    def _watch_people(self) -> None:
+        """Once a minute, raise findings about people who approve without reading."""
+        if time.monotonic() - self._watched_at < PEOPLE_S:
+            return
+        self._watched_at = time.monotonic()
+        with self.store.db.write() as session:
+            attention.raise_findings(session)
 
     def _due(self) -> bool:
         if halt.stands(self.store):

@@ -9,6 +9,7 @@ from sqlmodel import Session
 from memory.database import insert_if_absent
 from memory.ledger import Entry, Stage, append
 from memory.tables import FindingRow, RunRow
+from pipeline.notify.outbox import enqueue
 from tools.canonical import stable_id
 from tools.types import Finding, Severity
 
@@ -28,6 +29,9 @@ def keep_finding(session: Session, run: RunRow | None, finding: Finding) -> bool
             desk_time=finding.as_of, stage=Stage.FINDING, content=finding.model_dump(mode="json"),
         ),
     )  # fmt: skip
+    if finding.severity == "critical":
+        told = {"finding": finding.id, "code": finding.code, "component": finding.component, "symbol": finding.symbol}
+        enqueue(session, event="finding.critical", subject_id=finding.id, content={**told, "severity": "critical"})
     return True
 
 

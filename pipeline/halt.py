@@ -18,6 +18,7 @@ from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import CaseRow, HaltRow
+from pipeline.notify.outbox import enqueue
 from pipeline.store import Principal, Store, active_run, now
 from pipeline.voiding import void_case
 from tools.errors import ApprovalError
@@ -61,6 +62,8 @@ def engage(
         session.add(row)
         content = {"scope": scope, "target": target, "action": action, "reason": reason, "principal": principal.name}
         _remember(session, "halt.engaged", row.id, content, principal)
+        told = {"halt": row.id, "scope": scope, "target": target, "action": action, "source": source}
+        enqueue(session, event="halt.engaged", subject_id=row.id, content={**told, "principal": principal.name})
     return row
 
 
@@ -139,6 +142,7 @@ def release(store: Store, *, reason: str, principal: Principal) -> ReleaseResult
                 )
             )  # fmt: skip
         _remember(session, "halt.released", key, {"reason": reason, "principal": principal.name}, principal)
+        enqueue(session, event="halt.released", subject_id=key, content={"halt": key, "principal": principal.name})
     store.home.halt_file.unlink(missing_ok=True)
     store.publish_head()
     return ReleaseResult(released=tuple(row.id for row in rows), voided_cases=tuple(case.id for case in stale))

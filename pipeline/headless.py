@@ -103,10 +103,12 @@ def stand_in_decides(desk: Desk, answer: StandIn, number: int) -> int:
         ).all()
     for row in waiting:
         for extra in range(row.required if answer == "approve" else 1):
-            approvals.decide(
+            said = approvals.decide(
                 desk.store, row.id, principal=Principal(f"stand-in:{number + extra}", "stand_in"), decision=answer,
                 digest=row.digest, reason=f"declared stand-in: {answer}",
             )  # fmt: skip
+            if said.status != "pending":
+                break
     return len(waiting)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -11,14 +10,16 @@ from sqlmodel import Session, col, select
 from agents.coordinator.output import CoordinatorPlan
 from memory.ledger import Entry, Stage, append
 from memory.tables import OPEN_CASE_STATES, CaseRow, OutcomeRow, RunRow
+from pipeline import canaries
 from pipeline.desk import Desk
 from pipeline.faults import reach
+from pipeline.planting import Cycle, Planted
 from pipeline.store import now
 from pipeline.voiding import supersede
 from pipeline.work import CycleWork
 from tools.canonical import plain, stable_id
 from tools.strategy.drafting import rescale
-from tools.types import CaseState, Outcome, Proposal, Review
+from tools.types import CaseState, Outcome, Proposal
 
 BLOCKED_BY_HALT = "halted"
 
@@ -27,14 +28,12 @@ def case_id_of(proposal: Proposal) -> str:
     return stable_id("case", proposal.run_id, proposal.id)
 
 
-def open_all(
-    desk: Desk, work: CycleWork, proposals: tuple[Proposal, ...], reviews: tuple[Review, ...], plan: CoordinatorPlan
-) -> list[str]:
+def open_all(desk: Desk, work: CycleWork, cycle: Cycle, planted: Planted | None = None) -> list[str]:
     """Write all cases of a cycle; returns the ids of those to be asked, by rank. The second time it only reads."""
     with desk.db.write() as session:
         known = session.exec(select(CaseRow).where(CaseRow.cycle_id == work.cycle_id)).all()
         if not known:
-            _write(session, desk, work, proposals, {r.proposal_id: r for r in reviews}, plan)
+            _write(session, desk, work, cycle, planted)
     reach("after_open_cases")
     with desk.db.read() as session:
         drafted = session.exec(
@@ -45,22 +44,16 @@ def open_all(
     return list(drafted)
 
 
-def _write(
-    session: Session,
-    desk: Desk,
-    work: CycleWork,
-    proposals: tuple[Proposal, ...],
-    reviews: Mapping[str, Review],
-    plan: CoordinatorPlan,
-) -> None:
+def _write(session: Session, desk: Desk, work: CycleWork, cycle: Cycle, planted: Planted | None) -> None:
     run = session.get_one(RunRow, desk.run_id)
     index_close = desk.market.index_close(work.tick.session, work.tick.as_of)
+    reviews = {review.proposal_id: review for review in cycle.reviews}
     dispositions: list[dict[str, Any]] = []
-    for position, drafted in enumerate(proposals):
-        state, reason = _disposition(session, desk, drafted, plan)
+    for position, drafted in enumerate(cycle.proposals):
+        state, reason = _disposition(session, desk, drafted, cycle.plan)
         proposal = drafted
         if state is CaseState.DRAFTED:
-            scaled = rescale(drafted, plan.factors.get(drafted.id, Decimal(1)))
+            scaled = rescale(drafted, cycle.plan.factors.get(drafted.id, Decimal(1)))
             if scaled is None:
                 state, reason = CaseState.BLOCKED, "scaled_to_zero"
             else:
@@ -74,7 +67,10 @@ def _write(
         )  # fmt: skip
         session.add(case)
         session.flush()
-        session.add(_outcome(case, proposal, work, index_close))
+        if planted is not None and planted.proposal.id == drafted.id:
+            canaries.plant(session, planted.plan, case.id)
+        else:
+            session.add(_outcome(case, proposal, work, index_close))
         if state is not CaseState.NOT_SELECTED:
             _remember(session, case, work)
         dispositions.append({"proposal": proposal.id, "digest": proposal.digest, "state": state, "reason": reason})

@@ -146,6 +146,7 @@ class Policy(Frozen):
     ttl_minutes: int | None = Field(default=None, ge=1, le=10_080)
     capacity: int = Field(ge=0, le=500)
     cooling_off_seconds: int = Field(default=0, ge=0, le=86_400)
+    canary_rate: Decimal = Field(default=Decimal(0), ge=0, le=1)
     second_signature_share: Decimal = Field(default=Decimal("0.01"), gt=0, le=1)
     maturity: Mapping[str, Maturity] = {}
     rules: tuple[Rule, ...]

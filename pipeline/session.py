@@ -17,7 +17,7 @@ from sqlmodel import col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, RunRow
-from pipeline import queue_time
+from pipeline import canaries, queue_time
 from pipeline.book import book_action, equity_of, mark
 from pipeline.case_graph import CaseContext, build_case_graph
 from pipeline.cycle_graph import CycleContext, build_cycle_graph, first_state
@@ -106,6 +106,7 @@ class SessionPlayer:
             session.flush()
             tick = desk.tick(run.session_index, "open")
             queue_time.expire_due(session, run, tick.as_of)
+            canaries.reveal_due(session, run)
 
     def _apply_actions(self, index: int) -> None:
         desk = self.desk

@@ -12,6 +12,7 @@ from memory.ledger import Stage
 from memory.tables import ApprovalRow, CaseRow
 from pipeline import grants
 from pipeline.cases import advance
+from pipeline.notify.outbox import enqueue
 from tools.types import CaseState, Proposal
 
 
@@ -25,6 +26,8 @@ def void_case(
         session.add(row)
     grants.void(session, case.id)
     advance(session, case, CaseState.VOIDED, content=detail, desk_time=desk_time, stage=stage, reason=why)
+    told = {"case": case.id, "symbol": case.symbol, "side": case.side, "strategy": case.strategy, "kind": case.kind}
+    enqueue(session, event="case.voided", subject_id=case.id, content=told)
 
 
 def supersede(session: Session, proposal: Proposal, desk_time: datetime) -> None:
