@@ -21,6 +21,14 @@ NO_KEY = "no-key"
 """Sent where no key is configured, so that a key lying in the shell never reaches another endpoint."""
 
 
+class RecordedFailure(Exception):
+    """A failure read back from a recording."""
+
+    def __init__(self, abstain: Abstain) -> None:
+        super().__init__(abstain.detail)
+        self.abstain = abstain
+
+
 def chat_model(base_url: str | None, api_key: str, model_id: str, timeout_s: float) -> BaseChatModel:
     """Make a ChatOpenAI for any OpenAI-compatible endpoint; nothing is sent yet.
 
@@ -58,7 +66,8 @@ def call_errors() -> tuple[type[Exception], ...]:
     import openai
 
     # A 200 with a body that is no completion surfaces from the client as one of the built-in errors.
-    return (openai.OpenAIError, TimeoutError, ValueError, TypeError, KeyError, AttributeError, IndexError)
+    raised = (openai.OpenAIError, TimeoutError, ValueError, TypeError, KeyError, AttributeError, IndexError)
+    return (RecordedFailure, *raised)
 
 
 def failure(error: Exception) -> Abstain:
@@ -66,6 +75,8 @@ def failure(error: Exception) -> Abstain:
     import openai
 
     match error:
+        case RecordedFailure():
+            return error.abstain
         case openai.APITimeoutError() | TimeoutError():
             return Abstain(reason="timeout", detail="the endpoint did not answer in time")
         case openai.ContentFilterFinishReasonError():

@@ -26,6 +26,7 @@ from api.routes import (
     ledger,
     notifications,
     people,
+    replays,
     session,
     sla,
 )
@@ -61,7 +62,7 @@ def _operation_id(route: APIRoute) -> str:
 
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, ledger, book,
-    notifications, sla,
+    notifications, sla, replays,
 )  # fmt: skip
 
 

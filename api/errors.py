@@ -29,6 +29,7 @@ from tools.errors import (
 STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "unknown": 404,
     "not_found": 404,
+    "unknown_target": 404,
     "decided": 409,
     "stale_digest": 409,
     "expired": 410,

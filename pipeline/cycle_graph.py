@@ -16,6 +16,7 @@ from langgraph.runtime import Runtime
 from sqlmodel import select
 
 from agents.coordinator.node import plan
+from agents.coordinator.output import CoordinatorPlan
 from agents.decision.node import review_candidates
 from agents.monitoring.node import monitor
 from agents.opinion import DecisionBrief, HealthFact, MonitoringBrief
@@ -241,6 +242,14 @@ async def review_proposals(state: CycleState, runtime: Runtime[CycleContext]) ->
     return {"reviews": [plain(item) for item in reviews]}
 
 
+def _keep_plan(desk: Desk, cycle_id: str, asked: dict[str, Any], made: CoordinatorPlan) -> None:
+    with desk.db.write() as session:
+        record(
+            session, run_id=desk.run_id, cycle_id=cycle_id, kind="agent", call="coordinator.plan", request=asked,
+            response=made,
+        )  # fmt: skip
+
+
 async def open_cases(state: CycleState, runtime: Runtime[CycleContext]) -> Update:
     """Open one case per proposal; only as many as people can answer are asked."""
     proposals = tuple(Proposal.model_validate(item) for item in state["proposals"])
@@ -250,6 +259,8 @@ async def open_cases(state: CycleState, runtime: Runtime[CycleContext]) -> Updat
     planted = await asyncio.to_thread(planting.prepare, desk, work, proposals)
     places = desk.law.policy.capacity - (planted is not None)
     plan_ = plan(proposals, reviews, [item.id for item in proposals], places)
+    asked_of = {"proposals": list(proposals), "capacity": places}
+    await asyncio.to_thread(_keep_plan, desk, state["cycle_id"], asked_of, plan_)
     cycle = planting.mix(planting.Cycle(proposals, reviews, plan_), planted)
     asked = await asyncio.to_thread(open_all, desk, work, cycle, planted)
     return {"asked": asked}

@@ -13,6 +13,9 @@ Breaking a rule, a misspelt id or a variable nobody declared is a ConfigError, w
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -105,8 +108,27 @@ def prompt_ids() -> tuple[str, ...]:
     )
 
 
-@cache
 def load(prompt_id: str) -> Prompt:
+    """The checked prompt, or the one that `using` put in its place."""
+    other = _other.get()
+    return other if other is not None and other.id == prompt_id else _shipped(prompt_id)
+
+
+@contextmanager
+def using(prompt: Prompt) -> Iterator[None]:
+    """Put another prompt in the place of the shipped one with the same id, in this context only."""
+    token = _other.set(prompt)
+    try:
+        yield
+    finally:
+        _other.reset(token)
+
+
+_other: ContextVar[Prompt | None] = ContextVar("other_prompt", default=None)
+
+
+@cache
+def _shipped(prompt_id: str) -> Prompt:
     """Read and check one prompt; ConfigError `unknown_prompt` names those that exist."""
     if not _ID.fullmatch(prompt_id) or prompt_id not in prompt_ids():
         raise ConfigError(
@@ -114,6 +136,16 @@ def load(prompt_id: str) -> Prompt:
         )
     agent, task = prompt_id.split("/")
     return parse((_root() / agent / f"{task}.md").read_text(encoding="utf-8"), prompt_id)
+
+
+def prompt_id_of(text: str) -> str:
+    """The id in the front matter of a prompt file; ConfigError `unknown_prompt` unless such a prompt ships."""
+    found = _SHAPE.match(text)
+    head = yaml.safe_load(found["head"]) if found else None
+    name = str(head.get("id")) if isinstance(head, dict) else "(none)"
+    if name not in prompt_ids():
+        raise ConfigError(f"there is no prompt {name!r}: known are {', '.join(prompt_ids())}", code="unknown_prompt")
+    return name
 
 
 def parse(text: str, prompt_id: str) -> Prompt:

@@ -54,7 +54,8 @@ class Leaf:
 
 
 def leaves(evidence: Iterable[Evidence]) -> Iterator[Leaf]:
-    """Every number of every payload, in the order given; decimal strings count, booleans and other text do not."""
+    """Every number of every payload, in the order given and by field name; decimal strings count, booleans and other
+    text do not."""
     for item in evidence:
         for path, value in _walk(item.payload, ()):
             number = as_number(value)
@@ -119,7 +120,7 @@ def resolve(payload: Mapping[str, Any], pointer: str) -> Any:
 
 def _walk(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     if isinstance(node, dict):
-        for key, value in node.items():
+        for key, value in sorted(node.items()):
             yield from _walk(value, (*path, str(key)))
     elif isinstance(node, list):
         for index, value in enumerate(node):

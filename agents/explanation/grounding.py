@@ -69,7 +69,7 @@ def check(
     usable = [leaf for leaf in leaves(held) if only is None or (leaf.evidence_id, leaf.pointer) in only]
     resolved: list[NumberRef] = []
     for token in numbers(masked):
-        leaf = next((one for one in usable if matches(token, one)), None)
+        leaf = max((one for one in usable if matches(token, one)), key=lambda one: _named_in(text, one), default=None)
         if leaf is None:
             unresolved.append(token.text)
         else:
@@ -94,6 +94,12 @@ _FACTORS: dict[tuple[Shown, Unit], Decimal] = {
     ("none", "sessions"): Decimal(1), ("none", "hours"): Decimal(1), ("none", "count"): Decimal(1),
     ("none", "plain"): Decimal(1),
 }  # fmt: skip
+
+
+def _named_in(text: str, leaf: Leaf) -> int:
+    """How many parts of a leaf's pointer the text names: among equal values the one it speaks of is meant."""
+    said = text.lower()
+    return sum(part.replace("_", " ") in said for part in leaf.pointer.split("/")[1:])
 
 
 def matches(token: Token, leaf: Leaf) -> bool:
