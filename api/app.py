@@ -27,6 +27,7 @@ from api.routes import (
     notifications,
     people,
     replays,
+    reports,
     session,
     sla,
 )
@@ -62,7 +63,7 @@ def _operation_id(route: APIRoute) -> str:
 
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, ledger, book,
-    notifications, sla, replays,
+    notifications, sla, replays, reports,
 )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ class DecisionBody(BaseModel):
     """One person's answer."""
 
     principal: str
-    decision: Literal["approve", "reject"]
+    decision: Literal["approve", "reject", "edit"]
     reason: str
     at: datetime
 

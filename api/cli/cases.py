@@ -1,4 +1,4 @@
-"""cases list | show and explain: what was proposed, where it stands and why."""
+"""cases list | show, explain and report: what was proposed, where it stands and why."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.add_typer(group, name="cases")
     app.command("explain")(explain)
+    app.command("report")(report)
 
 
 @group.command("list")
@@ -89,6 +90,27 @@ def explain(
         ("id", "kind", "claim", "evidence"),
         rows,
     )
+
+
+def report(
+    ctx: typer.Context,
+    case: Annotated[str, typer.Argument(metavar="CASE")],
+    audience: Annotated[str, typer.Option(help="operator (short) or regulator (everything).")] = "operator",
+    page: Annotated[bool, typer.Option("--html", help="A page to print, in one file, instead of Markdown.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the report of a case: who, what, when, why, on what evidence, and what would have changed it."""
+    from api.cli.desk import open_desk
+
+    call = Call.of(ctx, home, as_json)
+    form = "json" if call.as_json else "html" if page else "markdown"
+    with open_desk(call) as desk:
+        told = desk.get(f"/cases/{quote(case, safe='')}/report", {"format": form, "audience": audience})
+    if call.as_json:
+        print_json(told)
+        return
+    typer.echo(told)
 
 
 def _row(item: dict[str, Any]) -> tuple[Any, ...]:

@@ -213,7 +213,8 @@ def _silent(url: str, error: httpx.HTTPError) -> QuarterdeckError:
 def _unwrap(response: httpx.Response) -> Any:
     if response.is_error:
         _raise(response)
-    return response.json()
+    is_json = response.headers.get("content-type", "").startswith("application/json")
+    return response.json() if is_json else response.text
 
 
 def _raise(response: httpx.Response) -> None:
