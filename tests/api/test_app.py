@@ -18,7 +18,7 @@ from .conftest import BASE_URL, SYMBOLS, Seeded, explanation
 EVENTS = "ws://127.0.0.1:8000/api/v1/events"
 CASE_FIELDS = {
     "id", "run_id", "cycle_id", "strategy", "symbol", "side", "kind", "state", "reason", "revision", "rank",
-    "risk_effect", "digest", "opened", "proposal", "review", "checks", "approval_id", "updated",
+    "risk_effect", "digest", "opened", "proposal", "change", "damaged", "review", "checks", "approval_id", "updated",
 }  # fmt: skip
 ROUTES = {
     "GET /notifications", "POST /notifications/test", "GET /delegations", "POST /delegations",
