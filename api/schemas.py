@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, S
 
 from pipeline.desk_view import CurvePoint, DeskView
 from tools.risk.types import Check
-from tools.types import CaseState, Evidence, Finding, Outcome, Proposal, Review
+from tools.types import CaseState, Change, Evidence, Finding, Outcome, Proposal, Review
 
 MAX_PLACES = 6
 
@@ -45,7 +45,10 @@ class ProposalBody(Proposal):
 
 
 class CaseBody(BaseModel):
-    """One case: the proposal, where it stands, and what was found about it so far."""
+    """One case: where it stands and what was found about it so far.
+
+    It is about an order (`proposal`) or about the desk itself (`change`); both are null when its record is `damaged`.
+    """
 
     id: str
     run_id: str
@@ -61,7 +64,9 @@ class CaseBody(BaseModel):
     risk_effect: str
     digest: str
     opened: date
-    proposal: ProposalBody
+    proposal: ProposalBody | None
+    change: Change | None = None
+    damaged: bool = False
     review: Review | None
     checks: list[Check] | None
     approval_id: str | None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy import Dialect, String, Text, TypeDecorator
 
 from tools.canonical import canonical_bytes, decimal_text
+from tools.types import CaseBody, Change, Proposal
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -30,6 +31,36 @@ class ModelJson(TypeDecorator[M], Generic[M]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> M | None:
         return None if value is None else self.model.model_validate_json(value)
+
+
+class Damaged(NamedTuple):
+    """What stands where a body of a case should be. It has no digest, so that nothing binds it."""
+
+    text: str
+    digest: str = ""
+
+
+class CaseBodyJson(TypeDecorator[Proposal | Change | Damaged]):
+    """Stores what a case is about. A body that is none comes back as `Damaged`: one bad row stops no other case."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Proposal | Change | Damaged | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        return value.text if isinstance(value, Damaged) else value.model_dump_json()
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Proposal | Change | Damaged | None:
+        if value is None:
+            return None
+        try:
+            return _CASE_BODY.validate_json(value)
+        except ValidationError:
+            return Damaged(str(value))
+
+
+_CASE_BODY: Final[TypeAdapter[Proposal | Change]] = TypeAdapter(CaseBody)
 
 
 class PlainJson(TypeDecorator[Any]):

@@ -207,7 +207,7 @@ def _refuse(session: Session, asked: Question, said: DecisionRow, principal: Pri
     session.add(row)
     advance(
         session, asked.case, CaseState.REJECTED, content={**_content(asked, said), "grant_voided": voided},
-        desk_time=asked.case.body.as_of, stage=Stage.DECIDE, reason="rejected",
+        desk_time=asked.case.as_of, stage=Stage.DECIDE, reason="rejected",
         envelope=envelope_of(principal, said.decided_wall),
     )  # fmt: skip
 
@@ -219,7 +219,7 @@ def spring(session: Session, asked: Question, said: DecisionRow, principal: Prin
     canaries.settle(session, asked.row.id, said.decision, principal)
     void_case(
         session, asked.case, why="it was planted to see who reads before approving; nothing was sent",
-        desk_time=asked.case.body.as_of, stage=Stage.DECIDE, detail=_content(asked, said),
+        desk_time=asked.case.as_of, stage=Stage.DECIDE, detail=_content(asked, said),
     )  # fmt: skip
     return True
 
@@ -234,7 +234,7 @@ def sign(store: Store, session: Session, asked: Question, said: DecisionRow, pri
         session,
         Entry(
             kind="approval.given", step=f"given:{said.principal}:{asked.row.digest[:16]}", case_id=asked.case.id,
-            revision=asked.case.revision, run_id=asked.run.id, desk_time=asked.case.body.as_of, stage=Stage.DECIDE,
+            revision=asked.case.revision, run_id=asked.run.id, desk_time=asked.case.as_of, stage=Stage.DECIDE,
             rank=asked.case.rank, content=_content(asked, said), envelope=envelope,
         ),
     )  # fmt: skip
@@ -248,7 +248,7 @@ def release(store: Store, session: Session, asked: Question, content: dict[str, 
         row.not_before_wall = row.decided_wall + timedelta(seconds=row.cooling_off_seconds)
     session.add(row)
     people = sorted(set(asked.signed))
-    as_of = case.body.as_of
+    as_of = case.as_of
     if row.disposition == "advise":
         advance(
             session, case, CaseState.APPROVED, desk_time=as_of, stage=Stage.DECIDE,

@@ -63,7 +63,7 @@ def record_view(store: Store, approval_id: str, principal: Principal, seconds: f
             session,
             Entry(
                 kind="approval.viewed", step=f"viewed:{principal.name}:{row.views}", case_id=case.id,
-                revision=case.revision, desk_time=case.body.as_of, stage=Stage.DECIDE, rank=case.rank,
+                revision=case.revision, desk_time=case.as_of, stage=Stage.DECIDE, rank=case.rank,
                 content={
                     "run": case.run_id, "approval": approval_id, "principal": principal.name,
                     "evidence_opened": evidence_opened,

@@ -14,7 +14,7 @@ from tools.data.types import CorporateAction, MarketData
 from tools.execution.positions import apply_corporate_action, apply_fill
 from tools.execution.types import TERMINAL, Fill, Position
 from tools.risk.types import MarketView, PendingOrder, PortfolioView, PositionView
-from tools.types import CaseState, Tick
+from tools.types import ORDER_KINDS, CaseState, Tick
 
 LIVE_ORDER_STATES = ("pending_new", "new", "partially_filled", "pending_cancel", "unknown")
 assert not set(LIVE_ORDER_STATES) & {state.value for state in TERMINAL}
@@ -50,6 +50,7 @@ def portfolio_view(session: Session, run: RunRow, market: MarketData) -> Portfol
         select(CaseRow)
         .where(
             CaseRow.run_id == run.id,
+            col(CaseRow.kind).in_(ORDER_KINDS),
             CaseRow.risk_effect != "reduces",
             col(CaseRow.state).in_([CaseState.APPROVED.value, CaseState.SUBMITTED.value, CaseState.UNKNOWN.value]),
         )
@@ -58,12 +59,12 @@ def portfolio_view(session: Session, run: RunRow, market: MarketData) -> Portfol
     pending = []
     for case in waiting:
         filled = _filled(session, case.id)
-        if case.body.quantity > filled:
+        if case.order.quantity > filled:
             pending.append(
                 PendingOrder(
-                    symbol=case.symbol, side=case.body.side, quantity=case.body.quantity - filled,
-                    price=case.body.band.high, sector=market.instrument(case.symbol).sector,
-                    stop_price=case.body.stop_price,
+                    symbol=case.symbol, side=case.order.side, quantity=case.order.quantity - filled,
+                    price=case.order.band.high, sector=market.instrument(case.symbol).sector,
+                    stop_price=case.order.stop_price,
                 )
             )  # fmt: skip
     return PortfolioView(
@@ -120,7 +121,7 @@ def book_fill(session: Session, run: RunRow, fill: Fill, order: OrderRow, sector
         case = session.get(CaseRow, order.case_id)
         row.case_id, row.opened_index = order.case_id, run.session_index
         row.strategy = case.strategy if case else "manual"
-        row.stop_price = case.body.stop_price if case else None
+        row.stop_price = case.order.stop_price if case else None
     row.quantity, row.average_price, row.realised = after.quantity, after.average_price, after.realised
     row.mark = fill.price
     if row.quantity == 0:

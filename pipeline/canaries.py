@@ -206,7 +206,7 @@ def _close(session: Session, row: CanaryRow, status: str, principal: str | None,
         session,
         Entry(
             kind="canary.revealed", step=f"revealed:{row.id}", case_id=case.id if case else None,
-            revision=case.revision if case else 0, desk_time=case.body.as_of if case else now(), stage=Stage.SYSTEM,
+            revision=case.revision if case else 0, desk_time=case.as_of if case else now(), stage=Stage.SYSTEM,
             content={
                 "run": row.run_id, "cycle_index": row.cycle_index, "flaw": row.flaw, "pick": row.pick,
                 "salt": row.salt, "commitment": row.commitment, "status": status, "principal": principal,

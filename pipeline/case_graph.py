@@ -70,7 +70,7 @@ def _views(context: CaseContext, case: CaseRow) -> tuple[PortfolioView, MarketVi
         run = session.get_one(RunRow, desk.run_id)
         view = portfolio_view(session, run, desk.market)
         seen = market_view(
-            session, run, desk.market, tick, case.symbol, price=case.body.reference_price, atr=case.body.atr,
+            session, run, desk.market, tick, case.symbol, price=case.order.reference_price, atr=case.order.atr,
             adv=adv, known_at=tick.as_of,
         )  # fmt: skip
     return view, seen
@@ -82,7 +82,7 @@ def _check(context: CaseContext, case_id: str) -> None:
     if case.state != CaseState.DRAFTED.value or case.checks is not None:
         return
     view, seen = _views(context, case)
-    checks = check_order(case.body, view, seen, desk.law.limits)
+    checks = check_order(case.order, view, seen, desk.law.limits)
     as_of = context.work.tick.as_of
     with desk.db.write() as session:
         row = session.get_one(CaseRow, case_id)
@@ -94,7 +94,7 @@ def _check(context: CaseContext, case_id: str) -> None:
         evidence_store.keep(session, [briefs.checks_evidence(checks, case.symbol, as_of)])
         record(
             session, run_id=desk.run_id, cycle_id=case.cycle_id, case_id=case_id, kind="tool", call="risk.check_order",
-            request={"proposal": case.body, "portfolio": view, "market": seen, "limits": desk.law.limits_sha256},
+            request={"proposal": case.order, "portfolio": view, "market": seen, "limits": desk.law.limits_sha256},
             response=list(checks),
         )  # fmt: skip
         if verdict(checks) == "block":
@@ -124,7 +124,7 @@ def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief |
     with desk.db.read() as session:
         if case.state != CaseState.DRAFTED.value or session.get(ExplanationRow, case_id) is not None:
             return None
-        cited = evidence_store.read(session, case.body.evidence_ids, work.tick.as_of)
+        cited = evidence_store.read(session, case.order.evidence_ids, work.tick.as_of)
         findings = session.exec(
             select(FindingRow)
             .where(FindingRow.run_id == desk.run_id, FindingRow.as_of == work.tick.as_of)
@@ -132,25 +132,25 @@ def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief |
         ).all()
     view, seen = _views(context, case)
     checks = tuple(Check.model_validate(item) for item in case.checks or [])
-    changed = counterfactuals(case.body, view, seen, desk.law.limits)
+    changed = counterfactuals(case.order, view, seen, desk.law.limits)
     review = Review.model_validate(case.review)
     recalled: tuple[RecalledCase, ...] = ()
     if desk.recall is not None:
         found = desk.recall.recall(
-            briefs.situation(case.body, desk.market.instrument(case.symbol)), run_id=desk.run_id,
+            briefs.situation(case.order, desk.market.instrument(case.symbol)), run_id=desk.run_id,
             as_of_index=work.index, strategy=case.strategy,
         )  # fmt: skip
         with desk.db.read() as session:
             recalled = briefs.recalled_cases(session, found)
     as_of = work.tick.as_of
     evidence = (
-        briefs.proposal_evidence(case.body), *cited, *(e for e in work.evidence if not e.taint),
+        briefs.proposal_evidence(case.order), *cited, *(e for e in work.evidence if not e.taint),
         briefs.checks_evidence(checks, case.symbol, as_of), briefs.counterfactual_evidence(changed, case.symbol, as_of),
         briefs.review_evidence(review, case.symbol, as_of), briefs.recall_evidence(recalled, case.symbol, as_of),
         briefs.portfolio_evidence(view, as_of),
     )  # fmt: skip
     return ExplanationBrief(
-        run_id=desk.run_id, cycle_id=case.cycle_id, as_of=as_of, case_id=case_id, proposal=case.body, review=review,
+        run_id=desk.run_id, cycle_id=case.cycle_id, as_of=as_of, case_id=case_id, proposal=case.order, review=review,
         checks=checks, counterfactuals=changed, findings=tuple(f.body for f in findings), recalled=recalled,
         evidence=tuple({e.id: e for e in evidence}.values()), unknowns=tuple(desk.degraded),
     )  # fmt: skip
@@ -191,7 +191,7 @@ def _request(context: CaseContext, case_id: str) -> None:
     if drafted.state != CaseState.DRAFTED.value:
         return
     view, seen = _views(context, drafted)
-    facts = facts_of(drafted.body, view, seen, Review.model_validate(drafted.review).abstain_reason)
+    facts = facts_of(drafted.order, view, seen, Review.model_validate(drafted.review).abstain_reason)
     ruling = desk.law.policy.rule_on(facts)
     expires = min(work.index + ruling.ttl_sessions, len(desk.market.sessions) - 1)
     with desk.db.write() as session:

@@ -128,7 +128,7 @@ def edit(
         asked = find_question(session, approval_id)
         require_digest(asked, digest)
         require_open(session, asked, asked.answer_of(principal.name), "edit")
-        proposal = changed(asked.case.body, change)
+        proposal = changed(asked.case.order, change)
         permissions.require(
             store, session, asked.row, asked.case, asked.run, principal, "edit", notional=proposal.notional
         )

@@ -156,7 +156,7 @@ def _desk_time(session: Session) -> datetime:
             select(CaseRow).where(CaseRow.run_id == run.id).order_by(col(CaseRow.opened_index).desc()).limit(1)
         ).first()
         if newest is not None:
-            return newest.body.as_of
+            return newest.as_of
     return now()
 
 

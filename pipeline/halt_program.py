@@ -54,7 +54,7 @@ def _concerns(session: Session, row: HaltRow, order: OrderRow) -> bool:
 
 def _tick(session: Session, run: RunRow) -> Tick:
     newest = session.exec(select(CaseRow).where(CaseRow.run_id == run.id).order_by(CaseRow.opened_index.desc())).first()  # type: ignore[attr-defined]
-    as_of = newest.body.as_of if newest else now()
+    as_of = newest.as_of if newest else now()
     return Tick(session=as_of.date(), phase="close", as_of=as_of)
 
 

@@ -109,7 +109,7 @@ def _remember(session: Session, case: CaseRow, work: CycleWork) -> None:
         Entry(
             kind=f"case.{case.state}", step=case.state, case_id=case.id, run_id=case.run_id, rank=case.rank,
             desk_time=work.tick.as_of, stage=Stage.CASE,
-            content={"proposal": case.body, "digest": case.digest, "review": case.review, "reason": case.reason},
+            content={"proposal": case.order, "digest": case.digest, "review": case.review, "reason": case.reason},
         ),
     )  # fmt: skip
 

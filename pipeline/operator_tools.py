@@ -40,7 +40,7 @@ from pipeline.context import agent_context
 from pipeline.desk_view import desk_view
 from pipeline.store import Principal, Store, active_run
 from tools.risk.limits import load_limits
-from tools.types import Finding, Review
+from tools.types import ORDER_KINDS, Finding, Review
 
 CASES_SHOWN = 20
 SEVERITY_ORDER = {"critical": 0, "warning": 1, "info": 2}
@@ -95,7 +95,7 @@ class StoreTools:
         def find(session: Session, run: RunRow) -> tuple[CaseFacts, ...]:
             rows = session.exec(
                 select(CaseRow)
-                .where(CaseRow.run_id == run.id, CaseRow.symbol == symbol.upper())
+                .where(CaseRow.run_id == run.id, CaseRow.symbol == symbol.upper(), col(CaseRow.kind).in_(ORDER_KINDS))
                 .order_by(col(CaseRow.opened_index).desc(), col(CaseRow.rank))
                 .limit(CASES_SHOWN)
             ).all()
@@ -106,7 +106,7 @@ class StoreTools:
     async def case(self, case_id: str) -> CaseFacts | None:
         def find(session: Session, _run: RunRow) -> CaseFacts | None:
             row = session.get(CaseRow, case_id)
-            return _case(session, row) if row else None
+            return _case(session, row) if row and row.kind in ORDER_KINDS else None
 
         return await asyncio.to_thread(self._read, find, None)
 
@@ -163,13 +163,13 @@ def _waiting(session: Session, run: RunRow) -> tuple[WaitingFacts, ...]:
     rows = session.exec(
         select(ApprovalRow, CaseRow)
         .join(CaseRow, col(CaseRow.id) == col(ApprovalRow.case_id))
-        .where(ApprovalRow.run_id == run.id, ApprovalRow.status == "pending")
+        .where(ApprovalRow.run_id == run.id, ApprovalRow.status == "pending", col(CaseRow.kind).in_(ORDER_KINDS))
         .order_by(col(CaseRow.rank))
     ).all()
     return tuple(
         WaitingFacts(
-            approval_id=asked.id, case_id=case.id, symbol=case.symbol, side=case.body.side,
-            quantity=case.body.quantity, notional=case.body.notional, strategy=case.strategy,
+            approval_id=asked.id, case_id=case.id, symbol=case.symbol, side=case.order.side,
+            quantity=case.order.quantity, notional=case.order.notional, strategy=case.strategy,
             given=sum(row.decision == "approve" for row in _said(session, asked.case_id)), required=asked.required,
             sessions_left=max(0, asked.expires_index - run.session_index),
         )
@@ -187,9 +187,9 @@ def _case(session: Session, row: CaseRow) -> CaseFacts:
     outcome = session.exec(select(OutcomeRow).where(OutcomeRow.case_id == row.id)).first()
     fills = session.exec(select(FillRow).where(FillRow.case_id == row.id).order_by(col(FillRow.at))).all()
     return CaseFacts(
-        case_id=row.id, symbol=row.symbol, strategy=row.strategy, side=row.body.side, kind=row.kind,
-        quantity=row.body.quantity, notional=row.body.notional, state=row.state, reason=row.reason, opened=row.opened,
-        risk_effect=row.body.risk_effect, thesis=row.body.thesis, verdict=review.verdict, factor=row.body.factor,
+        case_id=row.id, symbol=row.symbol, strategy=row.strategy, side=row.order.side, kind=row.kind,
+        quantity=row.order.quantity, notional=row.order.notional, state=row.state, reason=row.reason, opened=row.opened,
+        risk_effect=row.order.risk_effect, thesis=row.order.thesis, verdict=review.verdict, factor=row.order.factor,
         abstain_reason=review.abstain_reason, reasons=review.reasons,
         decisions=tuple(
             DecisionFacts(principal=said.principal, decision=said.decision, reason=said.reason)
@@ -198,7 +198,7 @@ def _case(session: Session, row: CaseRow) -> CaseFacts:
         fills=tuple(
             FillFacts(side=f.body.side, quantity=f.quantity, price=f.price, session=f.session) for f in fills
         ),
-        excess_return=outcome.body.excess_return if outcome else None, evidence_ids=row.body.evidence_ids,
+        excess_return=outcome.body.excess_return if outcome else None, evidence_ids=row.order.evidence_ids,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from pipeline.roles import ROLES
 from pipeline.standing import confirm, role_of
 from pipeline.store import Principal, Store, now
 from tools.errors import AccessError, ApprovalError
+from tools.types import ORDER_KINDS
 
 STAND_IN_PREFIX = "stand-in:"
 """How the name of a declared stand-in begins, and nobody else's: it is all that a submission sees of one."""
@@ -77,7 +78,8 @@ def require(
     opened = attention.has_opened_evidence(session, row.id, principal.name)
     if row.evidence_required and not opened:
         raise ApprovalError("this tier needs the evidence opened before it is approved", code="evidence_unopened")
-    _require_within_own_limits(session, case, principal, case.body.notional if notional is None else notional)
+    if case.kind in ORDER_KINDS:
+        _require_within_own_limits(session, case, principal, case.order.notional if notional is None else notional)
 
 
 def why_not(
@@ -107,10 +109,10 @@ def _require_within_own_limits(session: Session, case: CaseRow, principal: Princ
         .join(DecisionRow, col(DecisionRow.case_id) == col(CaseRow.id))
         .where(
             DecisionRow.principal == principal.name, DecisionRow.decision == "approve",
-            DecisionRow.decided_wall >= midnight, CaseRow.id != case.id,
+            DecisionRow.decided_wall >= midnight, CaseRow.id != case.id, col(CaseRow.kind).in_(ORDER_KINDS),
         )
     ).all()  # fmt: skip
-    spent = sum((item.body.notional for item in today), Decimal(0))
+    spent = sum((item.order.notional for item in today), Decimal(0))
     if spent + notional > own.day:
         raise ApprovalError(
             f"{principal.name} may release up to {own.day} a day and has released {spent}; this is {notional}",

@@ -62,7 +62,7 @@ def _keep(store: Store, approval_id: str, principal: Principal, question: str, s
             session,
             Entry(
                 kind="approval.question", step=f"question:{number}", case_id=asked.case.id,
-                revision=asked.case.revision, run_id=asked.run.id, desk_time=asked.case.body.as_of,
+                revision=asked.case.revision, run_id=asked.run.id, desk_time=asked.case.as_of,
                 stage=Stage.DECIDE, rank=asked.case.rank, envelope=envelope_of(principal, at),
                 content={"approval": approval_id, "principal": principal.name, "question": question, "answer": said},
             ),

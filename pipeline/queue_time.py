@@ -75,7 +75,7 @@ def _attend_one(session: Session, approval_id: str) -> int:
     case = session.get_one(CaseRow, row.case_id)
     run = session.get_one(RunRow, row.run_id)
     if _minutes_over(row, at):
-        return len(expire_due(session, run, case.body.as_of))
+        return len(expire_due(session, run, case.as_of))
     share = Decimal((at - row.asked_wall) / (row.expires_wall - row.asked_wall))
     done = 0
     for warning in WARNINGS:
@@ -160,7 +160,7 @@ def _note(
         session,
         Entry(
             kind=kind, step=step, case_id=asked.case.id, revision=asked.case.revision, run_id=asked.run.id,
-            desk_time=asked.case.body.as_of, stage=Stage.DECIDE, rank=asked.case.rank,
+            desk_time=asked.case.as_of, stage=Stage.DECIDE, rank=asked.case.rank,
             content={"approval": asked.row.id, **content},
             envelope=envelope_of(principal, now()) if principal else {},
         ),

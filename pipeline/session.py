@@ -29,7 +29,7 @@ from pipeline.store import active_run
 from pipeline.submission import OpenMarket
 from pipeline.work import CycleWork
 from tools.errors import DataError
-from tools.types import CaseState, Frozen
+from tools.types import ORDER_KINDS, CaseState, Frozen
 
 CLOSED_STATES = [s.value for s in CaseState if s not in (CaseState.DRAFTED, CaseState.AWAITING, CaseState.APPROVED)]
 
@@ -157,9 +157,12 @@ class SessionPlayer:
         with desk.db.read() as session:
             ready = session.exec(
                 select(CaseRow.id)
-                .where(CaseRow.run_id == desk.run_id, CaseRow.state == CaseState.APPROVED.value)
+                .where(
+                    CaseRow.run_id == desk.run_id, CaseRow.state == CaseState.APPROVED.value,
+                    col(CaseRow.kind).in_(ORDER_KINDS),
+                )
                 .order_by(col(CaseRow.opened_index), col(CaseRow.rank), col(CaseRow.id))
-            ).all()
+            ).all()  # fmt: skip
         context = CaseContext(desk=desk, work=work, now_open=now_open)
         for case_id in ready:
             await self.resume(case_id, context)

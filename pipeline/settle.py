@@ -109,7 +109,7 @@ def remember_settled(desk: Desk, work: CycleWork) -> int:
     for case in rows:
         desk.recall.remember(
             memory_id=case.id, run_id=desk.run_id, symbol=case.symbol, strategy=case.strategy, known_index=work.index,
-            text=situation(case.body, desk.market.instrument(case.symbol)),
+            text=situation(case.order, desk.market.instrument(case.symbol)),
         )  # fmt: skip
     return len(rows)
 

@@ -48,7 +48,7 @@ def approval_body(session: Session, approval_id: str) -> dict[str, Any]:
     return {
         "approval": approval.id, "case": case.id, "run": case.run_id, "digest": approval.digest,
         "explanation": approval.explanation_hash, "policy": approval.policy_sha256, "limits": approval.limits_sha256,
-        "quantity_budget": case.body.quantity, "symbol": case.symbol, "side": case.side,
+        "quantity_budget": case.order.quantity, "symbol": case.symbol, "side": case.side,
         "band_low": str(approval.band_low), "band_high": str(approval.band_high),
         "expires_index": approval.expires_index, "nonce": approval.nonce, "principals": list(people),
     }  # fmt: skip

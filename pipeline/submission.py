@@ -100,7 +100,7 @@ def _tampered(store: Store, session: Session, case: CaseRow, approval: ApprovalR
         "the policy": body.get("policy") == approval.policy_sha256 and body.get("limits") == approval.limits_sha256,
         "the approval": approval.status == "approved" and body.get("expires_index") == approval.expires_index,
         "the people": _people(session, approval) == set(body.get("principals", ())),
-        "the case's columns": all(getattr(case, name) == getattr(case.body, name) for name in _COPIED),
+        "the case's columns": all(getattr(case, name) == getattr(case.order, name) for name in _COPIED),
     }
     return next((f"{name} is not what was approved" for name, sound in facts.items() if not sound), None)
 
@@ -139,15 +139,15 @@ def _no_longer_good(
         return f"exposure in {case.symbol} changed from {approval.exposure} to {held}"
     if reduces:
         return None
-    if price is not None and not case.body.band.holds(price):
-        return f"the open at {price} left the band {case.body.band.low} to {case.body.band.high}"
+    if price is not None and not case.order.band.holds(price):
+        return f"the open at {price} left the band {case.order.band.low} to {case.order.band.high}"
     view = portfolio_view(session, run, market)
     others = view.model_copy(update={"pending": tuple(p for p in view.pending if p.symbol != case.symbol)})
     seen = market_view(
-        session, run, market, now_open.tick, case.symbol, price=price, atr=case.body.atr,
+        session, run, market, now_open.tick, case.symbol, price=price, atr=case.order.atr,
         adv=now_open.adv.get(case.symbol), known_at=now_open.tick.as_of,
     )  # fmt: skip
-    checks = check_order(case.body, others, seen, law.limits)
+    checks = check_order(case.order, others, seen, law.limits)
     if verdict(checks) == "block":
         blocking = next(check for check in checks if check.verdict == "block")
         return f"{blocking.control} blocks now: {blocking.message}"
@@ -158,7 +158,7 @@ def _no_longer_good(
 
 def _write_order(session: Session, run: RunRow, case: CaseRow, grant: GrantRow, now_open: OpenMarket) -> None:
     leg: Leg = "exit" if case.kind == "order.exit" else "entry"
-    grants.consume(session, grant, case.body.quantity)
+    grants.consume(session, grant, case.order.quantity)
     if leg == "exit":
         for stop in live_orders(session, run.id):
             if stop.symbol == case.symbol and stop.leg == "stop":
@@ -167,8 +167,8 @@ def _write_order(session: Session, run: RunRow, case: CaseRow, grant: GrantRow, 
                     session, OutboxRow, {**cancel, "status": "pending", "attempts": 0, "created_wall": now()}
                 )
     request = OrderRequest(
-        client_order_id=order_id(run.id, case.id, leg, 1), symbol=case.symbol, side=case.body.side,
-        quantity=case.body.quantity, order_type="market", time_in_force="opg", reduce_only=leg == "exit",
+        client_order_id=order_id(run.id, case.id, leg, 1), symbol=case.symbol, side=case.order.side,
+        quantity=case.order.quantity, order_type="market", time_in_force="opg", reduce_only=leg == "exit",
     )  # fmt: skip
     add_order(session, run, request, case_id=case.id, grant_id=grant.id, leg=leg, attempt=1, at=now_open.tick)
     advance(

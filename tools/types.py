@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Annotated, Any, Final, Literal, Protocol, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -130,6 +130,7 @@ class PriceBand(Frozen):
 
 
 ProposalKind = Literal["order.entry", "order.exit"]
+ORDER_KINDS: Final[tuple[str, ...]] = get_args(ProposalKind)
 
 
 class Proposal(Frozen):
@@ -170,6 +171,67 @@ class Proposal(Frozen):
     def notional(self) -> Decimal:
         """`quantity` times `reference_price`, in account currency."""
         return self.reference_price * self.quantity
+
+
+ChangeKind = Literal["limits.activation", "policy.activation"]
+"""What may be changed through the queue. More kinds of governed learning join here."""
+DESK: Final = "desk"
+"""The strategy of a change: what no strategy proposed concerns the desk."""
+
+
+class Difference(Frozen):
+    """One field that a change moves. Values as text; None is absent. `effect` says what it does to risk."""
+
+    field: str
+    before: str | None
+    after: str | None
+    effect: Literal["tighter", "looser", "unclear", "neutral"]
+
+
+class Change(Frozen):
+    """A candidate change of the desk itself. Its `digest` is what an approval binds.
+
+    `text` is the whole candidate and `after_sha256` its hash; `before_sha256` is what was in force when it was
+    proposed, None for nothing. `risk_effect` is "reduces" only when every difference tightens.
+    """
+
+    id: str
+    run_id: str
+    cycle_id: Literal[""] = ""
+    kind: ChangeKind
+    subject: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.\-]{0,40}$")]
+    title: str
+    reason: str
+    proposer: str
+    before_sha256: Sha256 | None
+    after_sha256: Sha256
+    text: str
+    differences: tuple[Difference, ...]
+    risk_effect: Literal["increases", "reduces"]
+    taint: Literal[False] = False
+    evidence_ids: tuple[str, ...]
+    as_of: Instant
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical change."""
+        return content_sha256(self)
+
+    @property
+    def strategy(self) -> str:
+        return DESK
+
+    @property
+    def symbol(self) -> str:
+        """What the change is about, where an order has its symbol: one open change per subject."""
+        return self.subject.upper()
+
+    @property
+    def side(self) -> str:
+        return ""
+
+
+CaseBody = Annotated[Proposal | Change, Field(discriminator="kind")]
 
 
 class CaseState(StrEnum):

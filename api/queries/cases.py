@@ -13,6 +13,7 @@ from api.paging import Order, Page, select_page
 from api.queries.book import fill_body, order_body
 from api.queries.runs import RunQuery, run_filter
 from api.schemas import CaseBody, CaseDetail, DecisionBody, HistoryBody, ProposalBody
+from memory.columns import Damaged
 from memory.tables import (
     ApprovalRow,
     CaseRow,
@@ -26,7 +27,7 @@ from memory.tables import (
 )
 from pipeline.store import Store
 from tools.risk.types import Check
-from tools.types import CaseState, Evidence, Review
+from tools.types import CaseState, Change, Evidence, Proposal, Review
 
 
 class CaseQuery(RunQuery):
@@ -39,12 +40,13 @@ class CaseQuery(RunQuery):
 
 
 def case_body(row: CaseRow, approval_id: str | None) -> CaseBody:
-    """A case row with its proposal opened up."""
+    """A case row with its proposal or its change opened up."""
     return CaseBody(
         id=row.id, run_id=row.run_id, cycle_id=row.cycle_id, strategy=row.strategy, symbol=row.symbol,
         side=row.side, kind=row.kind, state=CaseState(row.state), reason=row.reason, revision=row.revision,
         rank=row.rank, risk_effect=row.risk_effect, digest=row.digest, opened=row.opened,
-        proposal=ProposalBody.model_validate(row.body.model_dump()),
+        proposal=ProposalBody.model_validate(row.body.model_dump()) if isinstance(row.body, Proposal) else None,
+        change=row.body if isinstance(row.body, Change) else None, damaged=isinstance(row.body, Damaged),
         review=Review.model_validate(row.review) if row.review else None,
         checks=None if row.checks is None else [Check.model_validate(check) for check in row.checks],
         approval_id=approval_id, updated=row.updated_wall,
@@ -88,8 +90,9 @@ def get_case(store: Store, case_id: str) -> CaseDetail:
         orders = session.exec(select(OrderRow).where(OrderRow.case_id == case_id).order_by(col(OrderRow.created)))
         fills = session.exec(select(FillRow).where(FillRow.case_id == case_id).order_by(col(FillRow.at)))
         return CaseDetail(
-            **base.model_dump(exclude={"proposal"}),
+            **base.model_dump(exclude={"proposal", "change"}),
             proposal=base.proposal,
+            change=base.change,
             evidence=_evidence(session, row),
             decisions=_decisions(session, case_id),
             orders=[order_body(order) for order in orders],
@@ -101,7 +104,7 @@ def get_case(store: Store, case_id: str) -> CaseDetail:
 
 def _evidence(session: Session, row: CaseRow) -> list[Evidence]:
     """What the proposal cites first, then what the explanation adds, each once and in that order."""
-    cited = list(row.body.evidence_ids)
+    cited = [] if isinstance(row.body, Damaged) else list(row.body.evidence_ids)
     explanation = session.get(ExplanationRow, row.id)
     for claim in explanation.body.get("claims", []) if explanation else []:
         cited += claim.get("evidence_ids", [])

@@ -154,7 +154,7 @@ def case_report(store: Store, case_id: str) -> CaseReport:
             asked=_asked(session, approval) if approval else None,
             answers=_answers(session, approval) if approval else [],
             grant=_grant(store, grant) if grant else None,
-            data=[_age(item, case.body.as_of) for item in detail.evidence], models=_models(session, case),
+            data=[_age(item, case.as_of) for item in detail.evidence], models=_models(session, case),
             records=_records(session, case_id), reproduced=reproduced, trouble=trouble,
         )  # fmt: skip
 

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import Column, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from memory.tables.fields import body, instant, json_field, money
-from tools.types import CaseState, Proposal
+from memory.columns import CaseBodyJson, Damaged
+from memory.tables.fields import instant, json_field, money
+from tools.errors import ExecutionError
+from tools.types import CaseState, Change, Proposal
 
 OPEN_CASE_STATES = (
     CaseState.DRAFTED, CaseState.AWAITING, CaseState.APPROVED, CaseState.SUBMITTED, CaseState.UNKNOWN,
@@ -22,7 +24,10 @@ _OPEN_SQL = "state IN (" + ", ".join(f"'{state.value}'" for state in OPEN_CASE_S
 
 
 class CaseRow(SQLModel, table=True):
-    """The life of one proposal. `revision` rises by one with every state change."""
+    """The life of one proposal. `revision` rises by one with every state change.
+
+    `body` is read through `order` and `change`, which raise ExecutionError (not_an_order, not_a_change, tampered).
+    """
 
     __tablename__ = "cases"
     __table_args__ = (
@@ -48,8 +53,36 @@ class CaseRow(SQLModel, table=True):
     opened_index: int
     review: dict[str, Any] = json_field()
     checks: list[dict[str, Any]] | None = json_field(nullable=True)
-    body: Proposal = body(Proposal)
+    body: Proposal | Change | Damaged = Field(sa_column=Column(CaseBodyJson, nullable=False))
     updated_wall: datetime = instant()
+
+    @property
+    def order(self) -> Proposal:
+        """The order that is proposed."""
+        if isinstance(self.body, Proposal):
+            return self.body
+        raise self._other("an order", "not_an_order")
+
+    @property
+    def change(self) -> Change:
+        """The change of the desk that is proposed."""
+        if isinstance(self.body, Change):
+            return self.body
+        raise self._other("a change of the desk", "not_a_change")
+
+    @property
+    def as_of(self) -> datetime:
+        """Desk time of the proposal; the end of the day it was opened when its body is damaged."""
+        if isinstance(self.body, Damaged):
+            return datetime.combine(self.opened, time.max, UTC)
+        return self.body.as_of
+
+    def _other(self, wanted: str, code: str) -> ExecutionError:
+        if isinstance(self.body, Damaged):
+            return ExecutionError(
+                f"the record of case {self.id} was damaged: compare the database with a backup", code="tampered"
+            )
+        return ExecutionError(f"case {self.id} is a {self.body.kind}, not {wanted}", code=code)
 
 
 class ApprovalRow(SQLModel, table=True):

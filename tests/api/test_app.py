@@ -18,10 +18,10 @@ from .conftest import BASE_URL, SYMBOLS, Seeded, explanation
 EVENTS = "ws://127.0.0.1:8000/api/v1/events"
 CASE_FIELDS = {
     "id", "run_id", "cycle_id", "strategy", "symbol", "side", "kind", "state", "reason", "revision", "rank",
-    "risk_effect", "digest", "opened", "proposal", "review", "checks", "approval_id", "updated",
+    "risk_effect", "digest", "opened", "proposal", "change", "damaged", "review", "checks", "approval_id", "updated",
 }  # fmt: skip
 ROUTES = {
-    "GET /notifications", "POST /notifications/test", "GET /delegations", "POST /delegations",
+    "GET /cases/{case_id}/report", "GET /replays/{target}", "GET /notifications", "POST /notifications/test", "GET /delegations", "POST /delegations",
     "POST /delegations/{delegation_id}/end", "GET /policy", "GET /attention", "GET /sla",
     "POST /approvals/{approval_id}/views", "POST /approvals/decisions", "POST /approvals/{approval_id}/extend",
     "POST /approvals/{approval_id}/acknowledge",

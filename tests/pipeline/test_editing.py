@@ -124,7 +124,7 @@ def test_a_smaller_quantity_is_signed_by_its_editor_and_the_grant_covers_it(wait
         case, row = session.get_one(CaseRow, amd.case_id), session.get_one(ApprovalRow, amd.approval_id)
         grant = session.exec(select(GrantRow).where(GrantRow.case_id == amd.case_id)).one()
         kept = session.exec(select(EditRow)).one()
-    assert case.body.quantity == 100
+    assert case.order.quantity == 100
     assert case.body.digest == case.digest == row.digest == grant.digest == found.digest
     assert (grant.quantity_budget, grant.status, grant.body["principals"]) == (100, "minted", ["ann"])
     assert (kept.old_digest, kept.new_digest, kept.principal) == (amd.digest, found.digest, "ann")
@@ -152,7 +152,7 @@ def test_explanation_and_checks_are_those_of_the_edited_proposal(waiting: Store,
     assert "77" in str(explained.body)
     assert row.worst_checks == {item["control"]: item["verdict"] for item in case.checks or []}
     assert "block" not in row.worst_checks.values()
-    assert Decimal(row.facts["notional"]) == case.body.notional
+    assert Decimal(row.facts["notional"]) == case.order.notional
 
 
 def test_an_edit_is_on_the_record(waiting: Store, amd: Question) -> None:

@@ -136,7 +136,7 @@ def test_a_refusal_is_a_catch(planted: Store) -> None:
 def test_an_edit_lets_it_pass_too(planted: Store) -> None:
     asked = question(planted)
     with planted.db.read() as session:
-        less = session.get_one(CaseRow, asked.case_id).body.quantity - 1
+        less = session.get_one(CaseRow, asked.case_id).order.quantity - 1
     said = edit(
         planted, asked.id, principal=ANN, digest=asked.digest, change=Change(quantity=less), reason="smaller",
         reason_code="smaller_size",
