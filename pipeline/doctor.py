@@ -7,7 +7,6 @@ import shutil
 import stat
 from typing import Any, Literal
 
-from memory.embedding import package_file
 from pipeline.activation import Kind, candidate
 from pipeline.exposure import require_may_listen
 from pipeline.policy import load_policy
@@ -15,6 +14,7 @@ from pipeline.settings import LOOPBACK, Settings
 from pipeline.store import Store, open_store
 from pipeline.venue import open_market
 from tools.errors import QuarterdeckError
+from tools.packages import package_file
 from tools.risk.limits import load_limits
 from tools.types import Frozen
 

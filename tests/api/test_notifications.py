@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from api.app import create_app
 from memory.tables import ApprovalRow
 from pipeline import people
 from pipeline.roles import Role
@@ -17,7 +18,6 @@ from tests.peers.webhook_peer import WebhookPeer
 from tests.pipeline.notify.outside import SECRET, configure, hook, tell
 
 from .conftest import BASE_URL, Seeded
-from .wired import wired_app
 
 API = "/api/v1"
 SETUP = Principal("setup", "control")
@@ -26,7 +26,7 @@ SETUP = Principal("setup", "control")
 @pytest.fixture
 def anybody(seeded: Seeded) -> Iterator[TestClient]:
     """A client without credentials."""
-    with TestClient(wired_app(seeded.store), base_url=BASE_URL, raise_server_exceptions=False) as client:
+    with TestClient(create_app(seeded.store), base_url=BASE_URL, raise_server_exceptions=False) as client:
         yield client
 
 

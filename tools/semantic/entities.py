@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from tools.data.collectors.packages import package_file, package_folder
 from tools.data.collectors.prices import listed_symbols
 from tools.data.collectors.reference import read_instruments
 from tools.data.types import Instrument
+from tools.packages import package_file, package_folder
 from tools.types import Frozen
 
 if TYPE_CHECKING:

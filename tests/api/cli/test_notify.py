@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import pytest
-import typer
 
-from api.cli import main, notify
+from api.cli import notify
 from tests.peers.webhook_peer import WebhookPeer
 from tests.pipeline.notify.outside import SECRET, configure, hook, tell
 
 from ..conftest import Seeded
-from ..wired import wired_app
 from .conftest import Quarterdeck
-
-
-@pytest.fixture(autouse=True)
-def wired(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.app.create_app", wired_app)
-    if not any(group.name == "notify" for group in main.app.registered_groups):
-        app = typer.Typer()
-        app.registered_callback = main.app.registered_callback
-        app.registered_commands = list(main.app.registered_commands)
-        app.registered_groups = list(main.app.registered_groups)
-        notify.register(app)
-        monkeypatch.setattr(main, "app", app)
 
 
 def test_a_test_names_who_took_it_and_who_did_not(

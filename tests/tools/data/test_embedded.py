@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from tools.data.collectors.embedded import EmbeddedMarket
-from tools.data.collectors.packages import package_file
 from tools.data.types import MarketData
 from tools.errors import ConfigError, DataError
+from tools.packages import package_file
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.data.collectors.packages import package_file
 from tools.data.collectors.prices import read_prices
 from tools.errors import ConfigError
+from tools.packages import package_file
 
 HEAD = "Date,Symbol,Open,High,Low,Close,Volume\n"
 

@@ -9,9 +9,9 @@ import pytest
 
 from tools.data.collectors import reference
 from tools.data.collectors.embedded import EmbeddedMarket
-from tools.data.collectors.packages import package_file
 from tools.data.collectors.prices import listed_symbols
 from tools.errors import ConfigError
+from tools.packages import package_file
 
 FIRST, LAST = date(2009, 8, 21), date(2010, 8, 20)
 

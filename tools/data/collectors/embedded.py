@@ -15,12 +15,12 @@ from tools.canonical import content_sha256, instant_text, sha256_hex
 from tools.data.adjust import Adjustment, adjustment
 from tools.data.asof import require_known
 from tools.data.collectors import reference, series
-from tools.data.collectors.packages import package_file
 from tools.data.collectors.prices import read_prices
 from tools.data.sessions import Schedule, Session, exchange_sessions, missing_between, require_aware
 from tools.data.types import Bar, CorporateAction, Headline, Instrument, Observation, Panel
 from tools.data.universe import choose, unknown_symbol
 from tools.errors import ConfigError, DataError
+from tools.packages import package_file
 from tools.types import Tick
 
 LABEL = "survivors only"
