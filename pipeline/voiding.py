@@ -12,7 +12,7 @@ from memory.ledger import Stage
 from memory.tables import ApprovalRow, CaseRow
 from pipeline import grants
 from pipeline.cases import advance
-from tools.types import CaseState, Proposal
+from tools.types import CaseState, Change, Proposal
 
 
 def void_case(
@@ -27,7 +27,7 @@ def void_case(
     advance(session, case, CaseState.VOIDED, content=detail, desk_time=desk_time, stage=stage, reason=why)
 
 
-def supersede(session: Session, proposal: Proposal, desk_time: datetime) -> None:
+def supersede(session: Session, proposal: Proposal | Change, desk_time: datetime) -> None:
     """Close the awaiting case that a newer proposal of the same strategy, symbol and side replaces."""
     older = session.exec(
         select(CaseRow).where(
