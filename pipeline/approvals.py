@@ -14,11 +14,12 @@ from sqlmodel import Session, col, func, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, HeartbeatRow, RunRow
-from pipeline import canaries, grants, permissions
+from pipeline import applying, canaries, grants, permissions
 from pipeline.cases import advance
 from pipeline.faults import reach
 from pipeline.notify.outbox import enqueue
 from pipeline.store import Principal, Store, now
+from pipeline.terms import report, require_unaltered
 from pipeline.voiding import void_case
 from tools.canonical import instant_text
 from tools.errors import ApprovalError
@@ -96,13 +97,33 @@ def decide(
     reason: str,
     reason_code: ReasonCode | None = None,
 ) -> DecisionResult:
-    """Take one answer. ApprovalError codes: unknown, invalid, stale_digest, expired, decided, and those of
-    `permissions.require`: forbidden, role, separation, own_limit, evidence_unopened."""
+    """Take one answer. ApprovalError codes: unknown, invalid, stale_digest, expired, decided, tampered, and those
+    of `permissions.require`: forbidden, role, separation, own_limit, evidence_unopened."""
     if decision not in ("approve", "reject"):
         raise ApprovalError(f"decision {decision!r} is not one of approve, reject", code="invalid")
     text = clean_reason(reason)
     if decision == "reject" and reason_code is not None and reason_code not in REJECT_CODES:
         raise ApprovalError(f"{reason_code} is no reason to reject: {', '.join(sorted(REJECT_CODES))}", code="invalid")
+    try:
+        answer = _take(store, approval_id, principal, decision, digest, text, reason_code)
+    except ApprovalError as error:
+        report(store, approval_id, error)
+        raise
+    reach("after_decision_commit")
+    applying.apply_due(store)
+    store.publish_head()
+    return answer
+
+
+def _take(
+    store: Store,
+    approval_id: str,
+    principal: Principal,
+    decision: Answer,
+    digest: str,
+    text: str,
+    reason_code: ReasonCode | None,
+) -> DecisionResult:
     with store.db.write() as session:
         asked = find_question(session, approval_id)
         mine = asked.answer_of(principal.name)
@@ -110,6 +131,8 @@ def decide(
             return result_of(asked, mine, repeated=True)
         require_digest(asked, digest)
         require_open(session, asked, mine, decision)
+        if decision == "approve":
+            require_unaltered(session, asked.row)
         permissions.require(store, session, asked.row, asked.case, asked.run, principal, decision)
         said = add_answer(session, asked, principal, decision, text, reason_code)
         asked = asked._replace(said=(*asked.said, said))
@@ -121,8 +144,6 @@ def decide(
         enqueue(session, event="approval.decided", subject_id=approval_id, content=told(asked, said))
         answer = result_of(asked, said, repeated=False)
         reach("before_decision_commit")
-    reach("after_decision_commit")
-    store.publish_head()
     return answer
 
 
@@ -143,6 +164,7 @@ def require_digest(asked: Question, digest: str) -> None:
 def require_open(session: Session, asked: Question, mine: DecisionRow | None, decision: str) -> None:
     """ApprovalError(decided or expired) unless the question still takes this answer."""
     row = asked.row
+    require_active(asked)
     late = row.status == "approved" and decision == "reject" and mine is None and _unspent(session, row)
     if mine is not None or (row.status in ("approved", "rejected") and not late):
         first = mine or next((d for d in reversed(asked.said) if d.digest == row.digest), asked.said[-1])
@@ -160,6 +182,12 @@ def require_open(session: Session, asked: Question, mine: DecisionRow | None, de
         raise ApprovalError(f"the question expired at {row.expires_wall:%Y-%m-%d %H:%M:%SZ}", code="expired")
     if row.status == "voided":
         raise ApprovalError("the question was voided: its case no longer stands", code="expired")
+
+
+def require_active(asked: Question) -> None:
+    """ApprovalError(expired) for a question of a run that was closed."""
+    if not asked.run.active:
+        raise ApprovalError(f"the question belongs to run {asked.run.id}, which was closed", code="expired")
 
 
 def _unspent(session: Session, row: ApprovalRow) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlmodel import Session, select
@@ -16,10 +17,12 @@ from pipeline.canaries import is_canary
 from pipeline.cases import advance
 from pipeline.notify.outbox import enqueue
 from pipeline.policy import Facts, Ruling
+from pipeline.signer import BY_POLICY
 from pipeline.store import Principal, Store, now
+from pipeline.terms import terms_of
 from pipeline.voiding import void_case
 from tools.canonical import plain, stable_id
-from tools.types import CaseState, Frozen, Instant
+from tools.types import ORDER_KINDS, CaseState, Frozen, Instant
 
 
 class Asked(Frozen):
@@ -51,30 +54,29 @@ def request(
             stage=Stage.REQUEST, detail={},
         )  # fmt: skip
         return None
-    alone = law.policy.profile == "single_operator" and ruling.required > 1
+    band = case.order.band if case.kind in ORDER_KINDS else None
+    single = law.policy.profile == "single_operator"
+    alone = single and (ruling.required > 1 or (band is None and "proposer" in ruling.separate))
     asked_wall = now()
     row = ApprovalRow(
         id=stable_id("appr", case.id), case_id=case.id, run_id=case.run_id, status="pending", digest=case.digest,
         explanation_hash=asked.explanation_hash, policy_version=law.policy.version, policy_sha256=law.policy_sha256,
         limits_sha256=law.limits_sha256, rule=ruling.rule, required=1 if alone else ruling.required,
-        roles=list(ruling.roles), nonce=secrets.token_hex(16), band_low=case.order.band.low,
-        band_high=case.order.band.high, portfolio_hash=asked.portfolio_hash, exposure=asked.exposure,
+        roles=list(ruling.roles), nonce=secrets.token_hex(16), band_low=band.low if band else Decimal(0),
+        band_high=band.high if band else Decimal(0), portfolio_hash=asked.portfolio_hash, exposure=asked.exposure,
         data_sha256=asked.data_sha256, worst_checks=asked.checks, asked_index=case.opened_index,
         expires_index=case.opened_index + ruling.ttl_sessions, expires=asked.expires, asked_wall=asked_wall,
         expires_wall=asked_wall + timedelta(minutes=ruling.ttl_minutes) if ruling.ttl_minutes else None,
         disposition=ruling.disposition, tier=ruling.tier, facts=plain(asked.facts) if asked.facts else {},
-        separate=list(ruling.separate), escalation=plain(ruling.escalation),
+        separate=[who for who in ruling.separate if not (single and who == "proposer")],
+        escalation=plain(ruling.escalation),
         evidence_required=ruling.evidence_required, review_sampled=_sampled(case, ruling),
         cooling_off_seconds=law.policy.cooling_off_seconds if alone else 0,
     )  # fmt: skip
     session.add(row)
     session.flush()
     content: dict[str, Any] = {
-        "approval": row.id, "explanation": asked.explanation_hash, "policy": law.policy_sha256,
-        "limits": law.limits_sha256, "rule": ruling.rule, "tier": ruling.tier, "required": row.required,
-        "portfolio": asked.portfolio_hash, "data": asked.data_sha256, "exposure": asked.exposure,
-        "band": [row.band_low, row.band_high], "expires_index": row.expires_index, "checks": asked.checks,
-        "facts": row.facts, "review_sampled": row.review_sampled,
+        **terms_of(row), "approval": row.id, "review_sampled": row.review_sampled,
     }  # fmt: skip
     if ruling.required == 0:
         _release_by_policy(store, session, case, row, law, content)
@@ -91,7 +93,7 @@ def request(
 def _release_by_policy(
     store: Store, session: Session, case: CaseRow, row: ApprovalRow, law: InForce, content: dict[str, Any]
 ) -> None:
-    policy = Principal(f"policy:{law.policy.version}", "policy")
+    policy = Principal(f"{BY_POLICY}{law.policy.version}", "policy")
     said = DecisionRow(
         approval_id=row.id, case_id=case.id, principal=policy.name, decision="approve", digest=row.digest,
         reason=f"pre-authorised by rule {row.rule}", decided_wall=now(),

@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
-from sqlmodel import select
+from sqlmodel import col, select
 
 from agents.coordinator.node import plan
 from agents.coordinator.output import CoordinatorPlan
@@ -33,7 +33,7 @@ from pipeline.opening import open_all
 from pipeline.work import CycleWork
 from tools.canonical import plain
 from tools.strategy.ranking import rank
-from tools.types import Evidence, Finding, Proposal, RecalledCase, Review
+from tools.types import ORDER_KINDS, Evidence, Finding, Proposal, RecalledCase, Review
 
 RECALL_FOR = 12
 """How many of the best-ranked entries get similar past cases looked up."""
@@ -111,7 +111,9 @@ def _abstention_share(context: CycleContext) -> float:
     with context.desk.db.read() as session:
         reviews = session.exec(
             select(CaseRow.review).where(
-                CaseRow.run_id == context.desk.run_id, CaseRow.opened_index == context.work.index - 1
+                CaseRow.run_id == context.desk.run_id,
+                CaseRow.opened_index == context.work.index - 1,
+                col(CaseRow.kind).in_(ORDER_KINDS),
             )
         ).all()
     return sum(item["verdict"] == "abstain" for item in reviews) / len(reviews) if reviews else 0.0

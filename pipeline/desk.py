@@ -16,7 +16,7 @@ from memory.database import Database
 from memory.ledger import Entry, Stage, append
 from memory.recall import Recall
 from memory.tables import RunRow
-from pipeline.activation import InForce, in_force
+from pipeline.activation import InForce, at_start, in_force, look_again
 from pipeline.budget import RunBudget
 from pipeline.context import agent_context
 from pipeline.findings import raise_finding
@@ -65,6 +65,11 @@ class Desk:
     def cycle_id(self, index: int) -> str:
         return stable_id("cyc", self.run_id, self.market.sessions[index])
 
+    def take_law(self) -> bool:
+        """Take the law in force now, as every session and cycle does; True when a reason for safe mode went."""
+        self.law = in_force(self.store)
+        return look_again(self.store)
+
     @cached_property
     def budget(self) -> RunBudget:
         return RunBudget(self.store.db, self.run_id, self.store.settings.model_token_budget)
@@ -73,9 +78,9 @@ class Desk:
         return agent_context(self.store, self.run_id, cycle_id, self.budget)
 
 
-def start_run(store: Store, request: RunRequest) -> RunRow:
+def start_run(store: Store, request: RunRequest, *, attended: bool = False) -> RunRow:
     """Open a new run with its own id and book, and close the one before it for good."""
-    law = in_force(store)
+    law = at_start(store, attended=attended)
     market = open_market(request.symbols)
     index = _start_index(market, request.start, store.settings.start_session)
     fingerprint = content_sha256(
@@ -128,9 +133,12 @@ def _start_index(market: MarketData, start: date | None, default: int) -> int:
     return next(index for index, day in enumerate(sessions) if day >= start)
 
 
-def open_desk(store: Store) -> Desk:
-    """Assemble the desk over the active run; HomeError(no_run) when there is none."""
-    law = in_force(store)
+def open_desk(store: Store, *, attended: bool = False) -> Desk:
+    """Assemble the desk over the active run; HomeError(no_run) when there is none.
+
+    `attended`: people can reach it, see `activation.at_start`.
+    """
+    law = at_start(store, attended=attended)
     with store.db.read() as session:
         run = active_run(session)
     if run is None:

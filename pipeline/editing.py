@@ -18,9 +18,9 @@ from agents.opinion import ExplanationBrief
 from memory import evidence as evidence_store
 from memory.ledger import Entry, Stage, append
 from memory.recordings import load_blob, record
-from memory.tables import DecisionRow, EditRow, ExplanationRow, RecordingRow
+from memory.tables import ApprovalRow, DecisionRow, EditRow, ExplanationRow, RecordingRow
 from pipeline import briefs, canaries, permissions
-from pipeline.activation import in_force
+from pipeline.activation import InForce, read_law
 from pipeline.approvals import (
     EDIT_CODES,
     DecisionResult,
@@ -41,24 +41,25 @@ from pipeline.budget import RunBudget
 from pipeline.context import rules_context
 from pipeline.faults import reach
 from pipeline.notify.outbox import enqueue
-from pipeline.policy import facts_of
+from pipeline.policy import Facts, facts_of
 from pipeline.store import Principal, Store, now
+from pipeline.terms import report, require_unaltered, terms_of
 from tools.canonical import plain
 from tools.errors import ApprovalError
 from tools.risk.controls import check_order, verdict
 from tools.risk.counterfactuals import counterfactuals
-from tools.risk.types import Check, Counterfactual, Limits, MarketView, PortfolioView
-from tools.types import Frozen, Proposal, Review
+from tools.risk.types import Check, Counterfactual, MarketView, PortfolioView
+from tools.types import ORDER_KINDS, Frozen, Proposal, Review
 
 
-class Change(Frozen):
+class Edit(Frozen):
     """What a person changes: fewer shares, a stop nearer to the price, or both."""
 
     quantity: int | None = Field(default=None, ge=1)
     stop_price: Decimal | None = Field(default=None, gt=0)
 
 
-def changed(proposal: Proposal, change: Change) -> Proposal:
+def changed(proposal: Proposal, change: Edit) -> Proposal:
     """The edited proposal; ApprovalError(invalid) unless every change lowers risk and one does."""
     if proposal.risk_effect != "increases":
         raise ApprovalError("only what increases risk can be edited: an exit is taken or left", code="invalid")
@@ -114,7 +115,7 @@ def edit(
     *,
     principal: Principal,
     digest: str,
-    change: Change,
+    change: Edit,
     reason: str,
     reason_code: ReasonCode | None,
 ) -> DecisionResult:
@@ -123,16 +124,44 @@ def edit(
     text = clean_reason(reason)
     if reason_code is None or reason_code not in EDIT_CODES:
         raise ApprovalError(f"an edit needs a reason_code of {', '.join(sorted(EDIT_CODES))}", code="invalid")
-    law = in_force(store)
+    try:
+        answer = _edit(store, approval_id, principal, digest, change, text, reason_code)
+    except ApprovalError as error:
+        report(store, approval_id, error)
+        raise
+    reach("after_decision_commit")
+    store.publish_head()
+    return answer
+
+
+def _edit(
+    store: Store,
+    approval_id: str,
+    principal: Principal,
+    digest: str,
+    change: Edit,
+    text: str,
+    reason_code: ReasonCode,
+) -> DecisionResult:
     with store.db.write() as session:
+        law = read_law(session)
         asked = find_question(session, approval_id)
+        if asked.case.kind not in ORDER_KINDS:
+            raise ApprovalError(
+                f"a {asked.case.kind} is approved or rejected as it is: reject it and propose another text",
+                code="invalid",
+            )
         require_digest(asked, digest)
         require_open(session, asked, asked.answer_of(principal.name), "edit")
+        require_unaltered(session, asked.row)
         proposal = changed(asked.case.order, change)
+        inputs = _inputs(session, asked.case.id)
+        abstained = Review.model_validate(asked.case.review).abstain_reason
+        facts = facts_of(proposal, inputs.portfolio, inputs.market, abstained)
+        _rule_again(asked.row, facts, law)
         permissions.require(
             store, session, asked.row, asked.case, asked.run, principal, "edit", notional=proposal.notional
         )
-        inputs = _inputs(session, asked.case.id)
         checks = check_order(proposal, inputs.portfolio, inputs.market, law.limits)
         if verdict(checks) == "block":
             blocking = next(item for item in checks if item.verdict == "block")
@@ -143,10 +172,7 @@ def edit(
             said = add_answer(session, asked, principal, "edit", text, reason_code)
             spring(session, asked, said, principal)
             return result_of(asked, said, repeated=False)
-        _rebind(store, session, asked, proposal, checks, inputs, law.limits)
-        _note(session, asked, proposal, digest, principal, text, reason_code)
-        abstained = Review.model_validate(asked.case.review).abstain_reason
-        facts = facts_of(proposal, inputs.portfolio, inputs.market, abstained)
+        _rebind(store, session, asked, proposal, checks, inputs, law)
         large = facts.notional_share is None or facts.notional_share >= law.policy.second_signature_share
         asked.row.edited_by, asked.row.facts = principal.name, plain(facts)
         if large and law.policy.profile == "desk":
@@ -155,6 +181,7 @@ def edit(
             asked.row.cooling_off_seconds = max(asked.row.cooling_off_seconds, law.policy.cooling_off_seconds)
         session.add(asked.row)
         session.flush()
+        _note(session, asked, proposal, digest, principal, text, reason_code)
         if "editor" in asked.row.separate:
             said = DecisionRow(
                 approval_id=approval_id, case_id=asked.case.id, principal=principal.name, decision="edit",
@@ -167,9 +194,23 @@ def edit(
             enqueue(session, event="approval.decided", subject_id=approval_id, content=told(asked, said))
         answer = result_of(asked, said, repeated=False)
         reach("before_decision_commit")
-    reach("after_decision_commit")
-    store.publish_head()
     return answer
+
+
+def _rule_again(row: ApprovalRow, facts: Facts, law: InForce) -> None:
+    """Bind the question to the law its checks ran on; a policy that came meanwhile can only ask for more."""
+    if law.policy_sha256 != row.policy_sha256:
+        ruling = law.policy.rule_on(facts)
+        alone = law.policy.profile == "single_operator" and ruling.required > 1
+        row.rule = ruling.rule
+        row.required = max(row.required, 1 if alone else ruling.required)
+        row.roles = max([row.roles, list(ruling.roles)], key=lambda roles: min(map(permissions.rank_of, roles)))
+        row.separate = sorted({*row.separate, *ruling.separate})
+        row.evidence_required = row.evidence_required or ruling.evidence_required
+        if alone:
+            row.cooling_off_seconds = max(row.cooling_off_seconds, law.policy.cooling_off_seconds)
+    row.policy_version, row.policy_sha256 = law.policy.version, law.policy_sha256
+    row.limits_sha256 = law.limits_sha256
 
 
 def _rebind(
@@ -179,12 +220,12 @@ def _rebind(
     proposal: Proposal,
     checks: tuple[Check, ...],
     inputs: _Inputs,
-    limits: Limits,
+    law: InForce,
 ) -> None:
     """Put the edited proposal, its checks and a new explanation in the place of the old ones."""
     case, row = asked.case, asked.row
     as_of = proposal.as_of
-    other = counterfactuals(proposal, inputs.portfolio, inputs.market, limits)
+    other = counterfactuals(proposal, inputs.portfolio, inputs.market, law.limits)
     brief = _brief(inputs.brief, proposal, checks, other)
     context = rules_context(store, case.run_id, case.cycle_id, RunBudget(store.db, case.run_id, 1))
     made = asyncio.run(explain(brief, context))
@@ -248,9 +289,9 @@ def _note(
             revision=asked.case.revision, run_id=asked.run.id, desk_time=proposal.as_of, stage=Stage.DECIDE,
             rank=asked.case.rank, envelope=envelope_of(principal, at),
             content={
-                "approval": asked.row.id, "principal": principal.name, "from": old, "to": proposal.digest,
-                "quantity": proposal.quantity, "stop_price": proposal.stop_price, "reason_code": reason_code,
-                "reason_text": reason,
+                **terms_of(asked.row), "approval": asked.row.id, "principal": principal.name, "from": old,
+                "to": proposal.digest, "quantity": proposal.quantity, "stop_price": proposal.stop_price,
+                "proposal": proposal, "reason_code": reason_code, "reason_text": reason,
             },
         ),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from contextlib import suppress
 from sqlmodel import select
 
 from memory.tables import ApprovalRow, HeartbeatRow
-from pipeline import attention, commands, halt, halt_program, queue_time
+from pipeline import applying, attention, changes, commands, halt, halt_program, queue_time
 from pipeline.desk import Desk, RunRequest, open_desk, start_run
 from pipeline.headless import open_player
 from pipeline.notify.dispatcher import Dispatcher
@@ -34,6 +34,12 @@ def beat(store: Store, component: str, state: str, detail: str) -> None:
         )
         row.pid, row.state, row.detail, row.at_wall = os.getpid(), state, detail, now()
         session.add(row)
+
+
+def beat_law(store: Store) -> None:
+    """Say whether the files of the home are the law in force."""
+    reasons = "; ".join(store.reduce_only)
+    beat(store, "law", "safe" if reasons else "ok", reasons or "limits and policy in force")
 
 
 def waiting(desk: Desk) -> int:
@@ -65,6 +71,7 @@ class Engine:
                 await asyncio.to_thread(halt_program.carry_out_all, self.store, self.desk.broker)
                 await asyncio.to_thread(queue_time.attend, self.store, self.desk.run_id)
                 await asyncio.to_thread(self._watch_people)
+                await asyncio.to_thread(self._keep_law)
                 if teller.done() and not self.stopping.is_set():
                     teller.result()
                 await self._step()
@@ -75,6 +82,12 @@ class Engine:
             self.stopping.set()
             await teller
             await asyncio.to_thread(beat, self.store, "engine", "off", "stopped")
+
+    def _keep_law(self) -> None:
+        """Put in force what was approved: at once, after its cooling-off, or because a crash came between."""
+        applied = applying.apply_due(self.store)
+        if (applied or self.store.law_trouble) and self.desk.take_law():
+            beat_law(self.store)
 
     async def _step(self) -> None:
         command = await asyncio.to_thread(commands.pending, self.store)
@@ -130,15 +143,11 @@ async def _main(settings: Settings) -> None:
     with store.db.read() as session:
         run = active_run(session)
     if run is None:
-        start_run(store, RunRequest(seed=0))
-    desk = open_desk(store)
+        start_run(store, RunRequest(seed=0), attended=True)
+    desk = open_desk(store, attended=True)
+    changes.propose_files(store)
     beat(store, "broker", "ok", desk.broker.name)
-    beat(
-        store,
-        "law",
-        "safe" if store.reduce_only else "ok",
-        "; ".join(store.reduce_only) or "limits and policy in force",
-    )
+    beat_law(store)
     recall = desk.recall
     beat(store, "recall", "ok" if recall else "down", f"{recall.count()} cases" if recall else desk.degraded[0])
     async with open_player(desk) as player:

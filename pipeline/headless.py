@@ -29,7 +29,7 @@ from pipeline.desk import Desk, RunRequest, open_desk, start_run
 from pipeline.session import SessionPlayer, SessionReport
 from pipeline.store import Principal, Store, active_run
 from tools.errors import ConfigError, HomeError
-from tools.types import Frozen
+from tools.types import ORDER_KINDS, Frozen
 
 StandIn = Literal["approve", "reject", "none"]
 
@@ -98,7 +98,9 @@ def stand_in_decides(desk: Desk, answer: StandIn, number: int) -> int:
         waiting = session.exec(
             select(ApprovalRow)
             .join(CaseRow, col(CaseRow.id) == col(ApprovalRow.case_id))
-            .where(ApprovalRow.run_id == desk.run_id, ApprovalRow.status == "pending")
+            .where(
+                ApprovalRow.run_id == desk.run_id, ApprovalRow.status == "pending", col(CaseRow.kind).in_(ORDER_KINDS)
+            )
             .order_by(col(CaseRow.rank))
         ).all()
     for row in waiting:

@@ -62,6 +62,8 @@ def require(
         raise ApprovalError(f"{principal.name!r} may not decide as a {principal.kind}", code="forbidden")
     if stands_in:
         require_stand_in_allowed(run)
+        if case.kind not in ORDER_KINDS:
+            raise ApprovalError("a stand-in answers for orders only, not for changes of the desk", code="forbidden")
     confirm(session, principal, needed="viewer")
     if principal.kind == "person":
         needed = min((rank_of(role) for role in row.roles), default=rank_of("approver"))
@@ -75,6 +77,8 @@ def require(
         return
     if row.edited_by == principal.name and "editor" in row.separate:
         raise ApprovalError(f"{principal.name} edited this proposal: another person must sign it", code="separation")
+    if "proposer" in row.separate and case.kind not in ORDER_KINDS and case.change.proposer == principal.name:
+        raise ApprovalError(f"{principal.name} proposed this change: another person must sign it", code="separation")
     opened = attention.has_opened_evidence(session, row.id, principal.name)
     if row.evidence_required and not opened:
         raise ApprovalError("this tier needs the evidence opened before it is approved", code="evidence_unopened")

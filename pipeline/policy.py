@@ -16,9 +16,9 @@ from pydantic import Field, ValidationError
 
 from tools.errors import ConfigError
 from tools.risk.types import MarketView, PortfolioView
-from tools.types import Frozen, Proposal, ProposalKind, RiskEffect
+from tools.types import ORDER_KINDS, ChangeKind, Frozen, Proposal, ProposalKind, RiskEffect
 
-KINDS: tuple[str, ...] = get_args(ProposalKind)
+KINDS: tuple[str, ...] = (*ORDER_KINDS, *get_args(ChangeKind))
 Role = Literal["viewer", "operator", "approver", "risk_officer", "admin"]
 DeskMode = Literal["observe", "advise", "supervise", "autonomous"]
 Maturity = Literal["trial", "proven"]
@@ -43,7 +43,7 @@ class Facts(Frozen):
 class When(Frozen):
     """Conditions of a rule; an absent one matches everything. `min_*` match at and above the value."""
 
-    kinds: tuple[ProposalKind, ...] | None = None
+    kinds: tuple[ProposalKind | ChangeKind, ...] | None = None
     risk_effect: tuple[RiskEffect, ...] | None = None
     taint: bool | None = None
     abstained: bool | None = None
@@ -155,18 +155,21 @@ class Policy(Frozen):
     def rule_on(self, facts: Facts) -> Ruling:
         """Answer for one case. ConfigError(unknown_kind) for a kind nobody knows.
 
-        Nobody is asked only for what reduces risk, or in autonomous mode; never for what is tainted or got no
-        opinion (P2, P3, P8). Outside supervise and autonomous nothing that adds risk is ever submitted.
+        Nobody is asked only for orders that reduce risk, or in autonomous mode; never for what is tainted or got no
+        opinion (P2, P3, P8). Outside supervise and autonomous no order that adds risk is ever submitted. A change of
+        the desk always takes a person, in every mode.
         """
         if facts.kind not in KINDS:
             raise ConfigError(f"proposals of kind {facts.kind!r} are refused: no such kind", code="unknown_kind")
         known = self.maturity.get(facts.strategy, "trial")
-        rule = next((r for r in self.rules if r.when.matches(facts, known, self.mode)), _DEFAULT)
+        is_order = facts.kind in ORDER_KINDS
+        unruled = _DEFAULT if is_order else _UNRULED_CHANGE[facts.kind]
+        rule = next((r for r in self.rules if r.when.matches(facts, known, self.mode)), unruled)
         reduces = facts.risk_effect == "reduces"
-        alone = reduces or (self.mode == "autonomous" and facts.abstained is None)
+        alone = is_order and (reduces or (self.mode == "autonomous" and facts.abstained is None))
         required = rule.approvers if rule.approvers > 0 or (alone and not facts.taint) else 1
         disposition: Disposition = "ask" if required else "release"
-        if not reduces and self.mode in ("observe", "advise"):
+        if is_order and not reduces and self.mode in ("observe", "advise"):
             disposition = "observe" if self.mode == "observe" else "advise"
         return Ruling(
             rule=rule.name, disposition=disposition, tier=rule.tier, required=required, roles=rule.roles,
@@ -196,6 +199,11 @@ class Policy(Frozen):
 
 
 _DEFAULT = Rule(name="default", when=When(), approvers=1)
+_UNRULED_CHANGE: Mapping[str, Rule] = {
+    kind: _DEFAULT.model_copy(update={"roles": (role,), "tier": "high", "separate": ("proposer",)})
+    for kind, role in (("limits.activation", "risk_officer"), ("policy.activation", "admin"))
+}
+"""What a policy from before there were changes asks for them."""
 
 
 def facts_of(

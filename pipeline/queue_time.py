@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, RunRow
-from pipeline.approvals import Question, clean_reason, envelope_of, find_question, wall
+from pipeline.approvals import Question, clean_reason, envelope_of, find_question, require_active, wall
 from pipeline.cases import advance
 from pipeline.notify.outbox import enqueue
 from pipeline.permissions import effective_role, rank_of
@@ -134,6 +134,7 @@ def _waiting(session: Session, approval_id: str, principal: Principal) -> Questi
     asked = find_question(session, approval_id)
     if principal.kind == "person" and rank_of(effective_role(session, principal, now())) < rank_of("approver"):
         raise ApprovalError(f"{principal.name} needs the role approver for this", code="role")
+    require_active(asked)
     row = asked.row
     over = asked.run.session_index >= row.expires_index or _minutes_over(row, wall(session))
     if row.status != "pending" or over:

@@ -21,6 +21,7 @@ from pipeline import canaries, queue_time
 from pipeline.book import book_action, equity_of, mark
 from pipeline.case_graph import CaseContext, build_case_graph
 from pipeline.cycle_graph import CycleContext, build_cycle_graph, first_state
+from pipeline.damage import set_aside
 from pipeline.desk import Desk, record_stage
 from pipeline.execution import book_fills, dispatch, protect
 from pipeline.faults import reach
@@ -64,6 +65,8 @@ class SessionPlayer:
         if self.finished():
             raise DataError("the market has no further session: start a new run", code="no_more_sessions")
         fills = 0
+        await asyncio.to_thread(set_aside, desk.store, desk.run_id)
+        await asyncio.to_thread(desk.take_law)
         if run.stage == "closed":
             await asyncio.to_thread(self._begin)
         run = await asyncio.to_thread(desk.run)
@@ -190,6 +193,7 @@ class SessionPlayer:
 
     async def _cycle(self, work: CycleWork) -> list[str]:
         desk = self.desk
+        await asyncio.to_thread(desk.take_law)
         state = await self.cycle_graph.ainvoke(first_state(desk, work), context=CycleContext(desk, work))
         await self.open_threads(work, state["asked"])
         await self._prune()

@@ -14,8 +14,13 @@ from memory.heads import load_key
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, HaltRow, PositionRow
 from pipeline.canaries import is_canary
 from pipeline.store import Store
-from tools.canonical import canonical_bytes, stable_id
+from pipeline.terms import require_unaltered, terms_of
+from tools.canonical import canonical_bytes, content_sha256, instant_text, stable_id
 from tools.errors import ApprovalError, ExecutionError
+from tools.types import ORDER_KINDS, CaseState
+
+BY_POLICY = "policy:"
+"""How the name of a policy begins that released a case without a person."""
 
 
 def signers_of(session: Session, approval: ApprovalRow) -> tuple[str, ...]:
@@ -25,12 +30,17 @@ def signers_of(session: Session, approval: ApprovalRow) -> tuple[str, ...]:
 
 
 def approval_body(session: Session, approval_id: str) -> dict[str, Any]:
-    """What the grant of an approved question says; ApprovalError(unsigned) when the table does not bear it out."""
+    """What the grant of an approved question says.
+
+    ApprovalError: `unsigned` when the table does not bear it out, `tampered` when its terms are not those asked.
+    """
     session.flush()
     session.expire_all()
     approval = session.get_one(ApprovalRow, approval_id)
     case = session.get_one(CaseRow, approval.case_id)
     people = signers_of(session, approval)
+    if not _released_by_policy(case, people):
+        require_unaltered(session, approval)
     refused = session.exec(
         select(DecisionRow).where(DecisionRow.approval_id == approval_id, DecisionRow.decision == "reject")
     ).first()
@@ -45,13 +55,21 @@ def approval_body(session: Session, approval_id: str) -> dict[str, Any]:
     wrong = next((text for text, found in holds.items() if found), None)
     if wrong:
         raise ApprovalError(f"no grant for {approval_id}: {wrong}", code="unsigned")
+    not_before = approval.not_before_wall
     return {
         "approval": approval.id, "case": case.id, "run": case.run_id, "digest": approval.digest,
         "explanation": approval.explanation_hash, "policy": approval.policy_sha256, "limits": approval.limits_sha256,
-        "quantity_budget": case.order.quantity, "symbol": case.symbol, "side": case.side,
+        "quantity_budget": case.order.quantity if case.kind in ORDER_KINDS else 1,
+        "symbol": case.symbol, "side": case.side, "terms": content_sha256(terms_of(approval)),
+        "not_before": instant_text(not_before) if not_before else None,
         "band_low": str(approval.band_low), "band_high": str(approval.band_high),
         "expires_index": approval.expires_index, "nonce": approval.nonce, "principals": list(people),
     }  # fmt: skip
+
+
+def _released_by_policy(case: CaseRow, people: tuple[str, ...]) -> bool:
+    """True inside the transaction that asks and releases at once: its record is written with the release."""
+    return case.state == CaseState.DRAFTED.value and bool(people) and all(name.startswith(BY_POLICY) for name in people)
 
 
 def mandate_body(

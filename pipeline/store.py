@@ -37,6 +37,8 @@ class Store:
     settings: Settings
     reduce_only: list[str] = field(default_factory=list)
     """Why this desk may only watch, cancel and reduce; empty when nothing is wrong."""
+    law_trouble: list[str] = field(default_factory=list)
+    """Those of the reasons that a file of the home gave at the start."""
 
     @property
     def heads_directories(self) -> tuple[Path, ...]:

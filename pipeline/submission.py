@@ -12,9 +12,10 @@ from sqlmodel import Session, select
 
 from memory.database import insert_if_absent
 from memory.ledger import Stage
-from memory.tables import ApprovalRow, CaseRow, DecisionRow, ExplanationRow, GrantRow, OrderRow, OutboxRow, RunRow
-from pipeline import grants, halt
+from memory.tables import ApprovalRow, CaseRow, GrantRow, OrderRow, OutboxRow, RunRow
+from pipeline import activation, grants, halt
 from pipeline.activation import InForce
+from pipeline.binding import asks_more, people_of, tampered
 from pipeline.book import live_orders, market_view, open_positions, portfolio_view
 from pipeline.cases import advance
 from pipeline.faults import reach
@@ -22,7 +23,7 @@ from pipeline.findings import raise_finding
 from pipeline.permissions import STAND_IN_PREFIX, require_stand_in_allowed
 from pipeline.store import Store, now
 from pipeline.voiding import void_case
-from tools.canonical import content_sha256, stable_id
+from tools.canonical import stable_id
 from tools.data.types import MarketData
 from tools.errors import ApprovalError
 from tools.execution.types import Leg, OrderRequest
@@ -30,8 +31,6 @@ from tools.risk.controls import check_order, verdict
 from tools.types import CaseState, Tick
 
 _RANK = {"pass": 0, "warn": 1, "block": 2}
-_COPIED = ("run_id", "strategy", "symbol", "side", "kind", "risk_effect")
-"""Columns of a case that repeat its proposal: queries use them, so they must agree with what was approved."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,15 @@ def order_id(run_id: str, case_id: str, leg: Leg, attempt: int) -> str:
 
 
 def submit_case(store: Store, market: MarketData, law: InForce, case_id: str, now_open: OpenMarket) -> CaseState:
-    """Turn an approved case into exactly one order, or void it with the reason. Returns the case's state."""
+    """Turn an approved case into exactly one order, or void it with the reason. Returns the case's state.
+
+    Checks run on the law that stands in this transaction: `law`, or what replaced it meanwhile.
+    """
     with store.db.write() as session:
         case = session.get_one(CaseRow, case_id)
         if case.state != CaseState.APPROVED.value:
             return CaseState(case.state)
+        law = activation.newest(session, law)
         run = session.get_one(RunRow, case.run_id)
         approval = session.exec(select(ApprovalRow).where(ApprovalRow.case_id == case_id)).first()
         grant = session.exec(select(GrantRow).where(GrantRow.case_id == case_id)).first()
@@ -62,7 +65,7 @@ def submit_case(store: Store, market: MarketData, law: InForce, case_id: str, no
         wrong: str | None = "its approval or its grant is gone"
         why: str | None = None
         if approval is not None and grant is not None:
-            wrong = _tampered(store, session, case, approval, grant)
+            wrong = tampered(store, session, case, approval, grant)
             why = None if wrong else _no_longer_good(store, session, market, law, run, case, approval, now_open)
         if wrong:
             raise_finding(
@@ -77,37 +80,11 @@ def submit_case(store: Store, market: MarketData, law: InForce, case_id: str, no
                 detail={"open": now_open.opens.get(case.symbol)},
             )  # fmt: skip
         else:
-            _write_order(session, run, case, grant, now_open)
+            _write_order(session, run, case, grant, now_open, law)
         reach("before_submit_commit")
         state = CaseState(case.state)
     reach("after_submit_commit")
     return state
-
-
-def _tampered(store: Store, session: Session, case: CaseRow, approval: ApprovalRow, grant: GrantRow) -> str | None:
-    """Hold every bound field against every other; a sentence about the first that does not fit."""
-    explanation = session.get(ExplanationRow, case.id)
-    body = grant.body
-    digest = case.body.digest
-    facts = {
-        "the proposal's digest": digest == case.digest == approval.digest == grant.digest,
-        "the grant's signature": grants.is_genuine(store, grant),
-        "the explanation": explanation is not None
-        and content_sha256(explanation.body) == explanation.sha256
-        and explanation.sha256 == approval.explanation_hash == body.get("explanation"),
-        "the price band": body.get("band_low") == str(approval.band_low)
-        and body.get("band_high") == str(approval.band_high),
-        "the policy": body.get("policy") == approval.policy_sha256 and body.get("limits") == approval.limits_sha256,
-        "the approval": approval.status == "approved" and body.get("expires_index") == approval.expires_index,
-        "the people": _people(session, approval) == set(body.get("principals", ())),
-        "the case's columns": all(getattr(case, name) == getattr(case.order, name) for name in _COPIED),
-    }
-    return next((f"{name} is not what was approved" for name, sound in facts.items() if not sound), None)
-
-
-def _people(session: Session, approval: ApprovalRow) -> set[str]:
-    rows = session.exec(select(DecisionRow).where(DecisionRow.approval_id == approval.id)).all()
-    return {row.principal for row in rows if row.decision == "approve" and row.digest == approval.digest}
 
 
 def _no_longer_good(
@@ -122,7 +99,7 @@ def _no_longer_good(
 ) -> str | None:
     """The reason why an approved case may not be sent any more; None when it may (P4, P9)."""
     reduces = case.risk_effect == "reduces"
-    if any(name.startswith(STAND_IN_PREFIX) for name in _people(session, approval)):
+    if any(name.startswith(STAND_IN_PREFIX) for name in people_of(session, approval)):
         try:
             require_stand_in_allowed(run)
         except ApprovalError as error:
@@ -153,10 +130,14 @@ def _no_longer_good(
         return f"{blocking.control} blocks now: {blocking.message}"
     asked: dict[str, Any] = approval.worst_checks
     worse = [c.control for c in checks if _RANK[c.verdict] > _RANK[asked.get(c.control, "pass")]]
-    return f"{worse[0]} turned worse since it was asked" if worse else None
+    if worse:
+        return f"{worse[0]} turned worse since it was asked"
+    return asks_more(law, approval, people_of(session, approval))
 
 
-def _write_order(session: Session, run: RunRow, case: CaseRow, grant: GrantRow, now_open: OpenMarket) -> None:
+def _write_order(
+    session: Session, run: RunRow, case: CaseRow, grant: GrantRow, now_open: OpenMarket, law: InForce
+) -> None:
     leg: Leg = "exit" if case.kind == "order.exit" else "entry"
     grants.consume(session, grant, case.order.quantity)
     if leg == "exit":
@@ -173,8 +154,15 @@ def _write_order(session: Session, run: RunRow, case: CaseRow, grant: GrantRow, 
     add_order(session, run, request, case_id=case.id, grant_id=grant.id, leg=leg, attempt=1, at=now_open.tick)
     advance(
         session, case, CaseState.SUBMITTED, desk_time=now_open.tick.as_of, stage=Stage.SUBMIT,
-        content={"client_order_id": request.client_order_id, "order": request}, envelope={"grant": grant.id},
+        content={"client_order_id": request.client_order_id, "order": request, **_newer(law, grant)},
+        envelope={"grant": grant.id},
     )  # fmt: skip
+
+
+def _newer(law: InForce, grant: GrantRow) -> dict[str, Any]:
+    """The law that the last checks ran on, where it is not the one that the grant names."""
+    checked = {"policy": law.policy_sha256, "limits": law.limits_sha256}
+    return {} if all(grant.body.get(name) == sha for name, sha in checked.items()) else {"checked_on": checked}
 
 
 def add_order(

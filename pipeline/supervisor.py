@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from memory.tables import HeartbeatRow
 from pipeline import bootstrap
-from pipeline.activation import in_force
+from pipeline.activation import at_start
 from pipeline.desk import RunRequest, start_run
 from pipeline.exposure import local_url, public_url, reachable_host, require_may_listen
 from pipeline.home import DeskFile
@@ -99,14 +99,14 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> int:
     require_free(settings.host, settings.port)
     store = open_store(settings)
     with store.home.lock():
-        in_force(store)
+        at_start(store, attended=True)
         for reason in store.reduce_only:
             say(f"Safe mode, the desk only watches, cancels and reduces: {reason}")
         with store.db.read() as session:
             run = active_run(session)
         if run is None:
             say("Loading the market and opening a first run ...")
-            start_run(store, RunRequest())
+            start_run(store, RunRequest(), attended=True)
         store.home.token()
         stopping: list[int] = []
         for name in (signal.SIGINT, signal.SIGTERM):

@@ -13,7 +13,7 @@ from memory.tables import ApprovalRow, CaseRow
 from pipeline import grants
 from pipeline.cases import advance
 from pipeline.notify.outbox import enqueue
-from tools.types import CaseState, Proposal
+from tools.types import CaseState, Change, Proposal
 
 
 def void_case(
@@ -30,7 +30,7 @@ def void_case(
     enqueue(session, event="case.voided", subject_id=case.id, content=told)
 
 
-def supersede(session: Session, proposal: Proposal, desk_time: datetime) -> None:
+def supersede(session: Session, proposal: Proposal | Change, desk_time: datetime) -> None:
     """Close the awaiting case that a newer proposal of the same strategy, symbol and side replaces."""
     older = session.exec(
         select(CaseRow).where(

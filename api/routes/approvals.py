@@ -15,7 +15,7 @@ from api.queue_schemas import ApprovalBody, BulkOutcome, BulkRequest, BulkRespon
 from pipeline import queue_time
 from pipeline.approvals import DecisionResult, decide
 from pipeline.bulk import require_alike
-from pipeline.editing import Change, edit
+from pipeline.editing import Edit, edit
 from pipeline.questions import respond
 from tools.errors import ApprovalError
 
@@ -47,7 +47,7 @@ async def post_decision(store: StoreDep, who: Approver, approval_id: str, body: 
         case "respond":
             return await respond(store, approval_id, principal=principal, digest=body.digest, question=body.reason)
         case "edit":
-            change = Change.model_validate(body.edit.model_dump() if body.edit else {})
+            change = Edit.model_validate(body.edit.model_dump() if body.edit else {})
             return await run_in_threadpool(
                 edit, store, approval_id, principal=principal, digest=body.digest, change=change, reason=body.reason,
                 reason_code=body.reason_code,

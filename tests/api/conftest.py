@@ -29,6 +29,7 @@ from memory.tables import (
     RunRow,
     SignalRow,
 )
+from pipeline.activation import in_force
 from pipeline.settings import load_settings
 from pipeline.store import Store, open_store
 from tools.canonical import plain
@@ -101,6 +102,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def seeded(store: Store) -> Seeded:
     """Seven cases: the first awaits a person, the last has expired, the others were not selected."""
     seen = evidence()
+    in_force(store)
     with store.db.write() as session:
         session.add(
             RunRow(

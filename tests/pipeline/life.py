@@ -27,7 +27,7 @@ from memory.tables import (
 )
 from pipeline import approvals, asking, queue_time
 from pipeline.activation import in_force
-from pipeline.policy import Ruling
+from pipeline.policy import Facts, Ruling
 from pipeline.settings import load_settings
 from pipeline.store import Principal, Store, now, open_store
 from pipeline.submission import OpenMarket, submit_case
@@ -130,11 +130,19 @@ class Question(NamedTuple):
     digest: str
 
 
-def ask(store: Store, body: Proposal | None = None, ruling: Ruling = ONE, exposure: int = 0) -> Question:
+def ask(
+    store: Store,
+    body: Proposal | None = None,
+    ruling: Ruling = ONE,
+    exposure: int = 0,
+    facts: Facts | None = None,
+    cooling_off_seconds: int = 0,
+) -> Question:
     """Open a case and put it to people, as the case graph does."""
     case_id = draft(store, body or proposal())
     law = in_force(store)
-    law = replace(law, policy=law.policy.model_copy(update={"profile": "desk"}))
+    single = {"profile": "single_operator", "cooling_off_seconds": cooling_off_seconds}
+    law = replace(law, policy=law.policy.model_copy(update=single if cooling_off_seconds else {"profile": "desk"}))
     with store.db.write() as session:
         case = session.get_one(CaseRow, case_id)
         explained = session.get_one(ExplanationRow, case_id)
@@ -142,7 +150,7 @@ def ask(store: Store, body: Proposal | None = None, ruling: Ruling = ONE, exposu
             store, session, case, ruling,
             asking.Asked(
                 explanation_hash=explained.sha256, portfolio_hash="0" * 64, exposure=exposure, data_sha256="0" * 64,
-                checks={}, expires=OPEN_TICK.session, desk_time=AS_OF,
+                checks={}, expires=OPEN_TICK.session, desk_time=AS_OF, facts=facts,
             ),
             law,
         )  # fmt: skip

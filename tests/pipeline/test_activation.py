@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import select
 
 from memory.tables import ActivationRow, LedgerRow
-from pipeline.activation import Kind, activate, in_force
+from pipeline.activation import Kind, activate, at_start, in_force
 from pipeline.policy import default_policy_text
 from pipeline.store import Store
 from tests.pipeline import life
@@ -93,10 +93,10 @@ def test_a_wrong_file_before_the_first_start_stops_it_and_activates_nothing(stor
 def test_without_positions_a_wrong_file_stops_the_start(
     store: Store, kind: Kind, damage: Callable[[Path], None], codes: set[str]
 ) -> None:
-    in_force(store)
+    at_start(store)
     damage(store.home.config / f"{kind}.yaml")
     with pytest.raises(ConfigError) as caught:
-        in_force(store)
+        at_start(store)
     assert caught.value.code in codes
     assert kind in caught.value.code
     assert store.reduce_only == []
@@ -107,22 +107,22 @@ def test_without_positions_a_wrong_file_stops_the_start(
 def test_with_open_positions_a_wrong_file_means_safe_mode_on_the_activated_text(
     store: Store, kind: Kind, damage: Callable[[Path], None], codes: set[str]
 ) -> None:
-    law = in_force(store)
+    law = at_start(store)
     life.hold(store)
     damage(store.home.config / f"{kind}.yaml")
-    assert in_force(store) == law
+    assert at_start(store) == law
     assert len(store.reduce_only) == 1
     assert kind in store.reduce_only[0]
-    in_force(store)
+    at_start(store)
     assert len(store.reduce_only) == 1, "the same trouble is said once"
 
 
 def test_a_closed_position_is_no_reason_for_safe_mode(store: Store) -> None:
-    in_force(store)
+    at_start(store)
     life.hold(store, 0)
     change(store.home.config / "limits.yaml")
     with pytest.raises(ConfigError):
-        in_force(store)
+        at_start(store)
 
 
 def test_an_activated_change_is_in_force_and_recorded_with_who_and_why(store: Store) -> None:

@@ -17,7 +17,7 @@ from sqlmodel import select
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, EditRow, ExplanationRow, GrantRow
 from pipeline.activation import activate
 from pipeline.approvals import DecisionResult
-from pipeline.editing import Change, changed, edit
+from pipeline.editing import Edit, changed, edit
 from pipeline.headless import run_sessions
 from pipeline.store import Principal, Store
 from tests.people_help import ROOT, records
@@ -30,7 +30,7 @@ ENTRY = life.proposal()
 
 
 def test_fewer_shares_and_a_tighter_stop_give_another_digest() -> None:
-    edited = changed(ENTRY, Change(quantity=40, stop_price=Decimal("115.001")))
+    edited = changed(ENTRY, Edit(quantity=40, stop_price=Decimal("115.001")))
     assert (edited.quantity, edited.stop_price) == (40, Decimal("115.00"))
     assert edited.digest != ENTRY.digest
     assert edited.model_copy(update={"quantity": 100, "stop_price": Decimal(114)}).digest == ENTRY.digest
@@ -46,13 +46,13 @@ def test_fewer_shares_and_a_tighter_stop_give_another_digest() -> None:
 )  # fmt: skip
 def test_what_does_not_lower_the_risk_is_no_edit(change: dict[str, Any]) -> None:
     with pytest.raises(ApprovalError) as caught:
-        changed(ENTRY, Change.model_validate(change))
+        changed(ENTRY, Edit.model_validate(change))
     assert caught.value.code == "invalid"
 
 
 def test_an_exit_is_taken_or_left() -> None:
     with pytest.raises(ApprovalError, match="exit is taken or left") as caught:
-        changed(life.exit_proposal(), Change(quantity=50))
+        changed(life.exit_proposal(), Edit(quantity=50))
     assert caught.value.code == "invalid"
 
 
@@ -62,7 +62,7 @@ def test_an_exit_is_taken_or_left() -> None:
 )
 def test_quantity_never_rises_and_the_stop_never_falls(quantity: int | None, stop: Decimal | None) -> None:
     try:
-        edited = changed(ENTRY, Change(quantity=quantity, stop_price=stop))
+        edited = changed(ENTRY, Edit(quantity=quantity, stop_price=stop))
     except ApprovalError:
         return
     assert ENTRY.stop_price is not None
@@ -101,7 +101,7 @@ def amd(waiting: Store) -> Question:
 
 def smaller(store: Store, asked: Question, who: Principal = ANN, **changes: Any) -> DecisionResult:
     said: dict[str, Any] = {
-        "digest": asked.digest, "change": Change(quantity=100), "reason": "too much", "reason_code": "smaller_size",
+        "digest": asked.digest, "change": Edit(quantity=100), "reason": "too much", "reason_code": "smaller_size",
     }  # fmt: skip
     return edit(store, asked.approval_id, principal=who, **{**said, **changes})
 
@@ -141,7 +141,7 @@ def test_the_old_digest_is_stale_for_everybody(waiting: Store, amd: Question) ->
 def test_explanation_and_checks_are_those_of_the_edited_proposal(waiting: Store, amd: Question) -> None:
     with waiting.db.read() as session:
         before = session.get_one(ExplanationRow, amd.case_id).sha256
-    smaller(waiting, amd, change=Change(quantity=77))
+    smaller(waiting, amd, change=Edit(quantity=77))
     with waiting.db.read() as session:
         explained = session.get_one(ExplanationRow, amd.case_id)
         row, case = session.get_one(ApprovalRow, amd.approval_id), session.get_one(CaseRow, amd.case_id)
@@ -182,8 +182,10 @@ def test_who_edited_under_separation_may_still_refuse(waiting: Store, amd: Quest
 
 
 def test_an_edit_does_not_get_round_evidence_that_must_be_opened(waiting: Store, amd: Question) -> None:
-    with waiting.db.write() as session:
-        session.get_one(ApprovalRow, amd.approval_id).evidence_required = True
+    path = waiting.home.config / "policy.yaml"
+    entry = "  - name: entry\n    when: {kinds: [order.entry]}\n    approvers: 1\n"
+    path.write_text(path.read_text().replace(entry, entry + "    evidence_required: true\n"))
+    activate(waiting, "policy", principal=ROOT, reason="read first")
     assert code_of(lambda: smaller(waiting, amd)) == "evidence_unopened"
     assert truth(waiting, amd).decisions == 0
 
@@ -191,8 +193,8 @@ def test_an_edit_does_not_get_round_evidence_that_must_be_opened(waiting: Store,
 @pytest.mark.parametrize(
     "changes",
     [
-        {"reason_code": None}, {"reason_code": "news"}, {"reason": " "}, {"change": Change()},
-        {"change": Change(quantity=1_000_000)},
+        {"reason_code": None}, {"reason_code": "news"}, {"reason": " "}, {"change": Edit()},
+        {"change": Edit(quantity=1_000_000)},
     ],
 )  # fmt: skip
 def test_a_malformed_edit_is_invalid_and_leaves_everything(

@@ -15,7 +15,7 @@ from memory import ledger
 from memory.tables import ApprovalRow, CanaryRow, CaseRow, FindingRow, GrantRow, LedgerRow, OrderRow, OutcomeRow
 from pipeline import approvals
 from pipeline.canaries import commitment_of
-from pipeline.editing import Change, edit
+from pipeline.editing import Edit, edit
 from pipeline.headless import run_sessions
 from pipeline.policy import default_policy_text
 from pipeline.store import Store
@@ -138,7 +138,7 @@ def test_an_edit_lets_it_pass_too(planted: Store) -> None:
     with planted.db.read() as session:
         less = session.get_one(CaseRow, asked.case_id).order.quantity - 1
     said = edit(
-        planted, asked.id, principal=ANN, digest=asked.digest, change=Change(quantity=less), reason="smaller",
+        planted, asked.id, principal=ANN, digest=asked.digest, change=Edit(quantity=less), reason="smaller",
         reason_code="smaller_size",
     )  # fmt: skip
     assert said.status == "voided"

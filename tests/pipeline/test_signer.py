@@ -7,12 +7,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
-from memory.tables import ApprovalRow
-from pipeline import halt, signer
+from memory.ledger import chain
+from memory.tables import ApprovalRow, LedgerRow
+from pipeline import attention, halt, signer
+from pipeline.policy import Facts
 from pipeline.store import Store
 from tests.pipeline import life
 from tests.pipeline.life import ANN, BOB, ONE, TWO, Question, say
+from tools.canonical import sha256_hex
 from tools.errors import ApprovalError, ExecutionError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,10 +74,90 @@ def test_one_signature_of_two_is_too_few(store: Store) -> None:
     unsigned(store, asked, "too few")
 
 
-def test_nobody_required_still_takes_one_signature(store: Store) -> None:
-    asked = life.ask(store)
-    life.tamper(store, "UPDATE approvals SET status = 'approved', required = 0")
-    unsigned(store, asked, "too few")
+TERMS = {
+    "required": "UPDATE approvals SET required = 0", "roles": """UPDATE approvals SET roles = '["viewer"]'""",
+    "separate": """UPDATE approvals SET separate = '[]'""", "exposure": "UPDATE approvals SET exposure = 900",
+    "checks": """UPDATE approvals SET worst_checks = '{"max_drawdown":"block"}'""",
+    "disposition": "UPDATE approvals SET disposition = 'release'", "tier": "UPDATE approvals SET tier = 'low'",
+    "evidence_required": "UPDATE approvals SET evidence_required = 0",
+    "cooling_off_seconds": "UPDATE approvals SET cooling_off_seconds = 1",
+    "policy": "UPDATE approvals SET policy_sha256 = '0'", "limits": "UPDATE approvals SET limits_sha256 = '0'",
+    "facts": "UPDATE approvals SET facts = '{}'", "expires_index": "UPDATE approvals SET expires_index = 999",
+    "band": "UPDATE approvals SET band_high = '999'", "portfolio": "UPDATE approvals SET portfolio_hash = '1'",
+}  # fmt: skip
+STRICT = TWO.model_copy(update={"separate": ("editor",), "evidence_required": True, "tier": "high"})
+
+
+def ask_strictly(store: Store, cooling_off_seconds: int = 300) -> Question:
+    """A question whose every term has a value that a tamperer would want to change."""
+    facts = Facts(kind="order.entry", risk_effect="increases", strategy="trend-0")
+    asked = life.ask(store, ruling=STRICT, facts=facts, cooling_off_seconds=cooling_off_seconds)
+    attention.record_view(store, asked.approval_id, ANN, 0, True)
+    attention.record_view(store, asked.approval_id, BOB, 0, True)
+    return asked
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_a_term_altered_before_anybody_decided_takes_no_approval_and_raises_a_finding(store: Store, term: str) -> None:
+    asked = ask_strictly(store)
+    before = life.truth(store, asked)
+    life.tamper(store, TERMS[term])
+    with pytest.raises(ApprovalError, match=f"{term} was altered") as caught:
+        say(store, asked)
+    assert caught.value.code == "tampered"
+    assert life.truth(store, asked) == before
+    assert life.findings(store) == ["tampered"]
+    assert say(store, asked, BOB, "reject").status == "rejected", "nobody is kept from saying no"
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_a_term_altered_between_two_signatures_stops_the_mint(store: Store, term: str) -> None:
+    asked = ask_strictly(store, cooling_off_seconds=0)
+    say(store, asked)
+    life.tamper(store, TERMS[term])
+    assert life.code_of(lambda: say(store, asked, BOB)) == "tampered"
+    assert life.truth(store, asked).grants == ()
+    assert life.findings(store) == ["tampered"]
+
+
+def test_the_signer_itself_compares_the_terms(store: Store) -> None:
+    asked = life.ask(store, ruling=TWO)
+    say(store, asked)
+    life.tamper(store, "UPDATE approvals SET status = 'approved', required = 1")
+    with pytest.raises(ApprovalError, match="required was altered") as caught:
+        body_of(store, asked)
+    assert caught.value.code == "tampered"
+
+
+ASKED = "kind = 'case.awaiting'"
+ERASED = {
+    "deleted": f"DELETE FROM ledger WHERE {ASKED}",
+    "rewritten": f"""UPDATE ledger SET content = replace(content, '"required":2', '"required":1') WHERE {ASKED}""",
+    "renamed": f"UPDATE ledger SET kind = 'case.other' WHERE {ASKED}",
+}
+
+
+@pytest.mark.parametrize("how", ERASED)
+def test_the_record_of_asking_cannot_be_rewritten_with_the_terms(store: Store, how: str) -> None:
+    asked = life.ask(store, ruling=TWO)
+    life.tamper(store, "UPDATE approvals SET required = 1")
+    life.tamper(store, ERASED[how])
+    with pytest.raises(ApprovalError, match="the record of its asking was altered"):
+        say(store, asked)
+    assert life.truth(store, asked).grants == ()
+
+
+def test_a_record_rehashed_without_its_successor_is_noticed(store: Store) -> None:
+    asked = life.ask(store, ruling=TWO)
+    life.ask(store, life.proposal(1))
+    with store.db.write() as session:
+        row = session.exec(select(LedgerRow).where(LedgerRow.case_id == asked.case_id)).one()
+        content = row.content.replace('"required":2', '"required":1')
+        leaf = sha256_hex(content.encode())
+        values = {"content": content, "leaf": leaf, "hash": chain(row.prev_hash, leaf), "seq": row.seq}
+    life.tamper(store, "UPDATE ledger SET content = :content, leaf = :leaf, hash = :hash WHERE seq = :seq", **values)
+    life.tamper(store, "UPDATE approvals SET required = 1 WHERE id = :id", id=asked.approval_id)
+    assert life.code_of(lambda: say(store, asked)) == "tampered"
 
 
 def test_a_signature_of_another_digest_does_not_count(store: Store) -> None:
