@@ -30,6 +30,7 @@ from api.routes import (
     reports,
     session,
     sla,
+    strategies,
 )
 from pipeline.store import Store
 
@@ -63,7 +64,7 @@ def _operation_id(route: APIRoute) -> str:
 
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, ledger, book,
-    notifications, sla, replays, reports,
+    notifications, sla, replays, reports, strategies,
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -13,6 +13,7 @@ from memory.tables import CaseRow, EquityRow, OrderRow, PositionRow, RunRow
 from tools.data.types import CorporateAction, MarketData
 from tools.execution.positions import apply_corporate_action, apply_fill
 from tools.execution.types import TERMINAL, Fill, Position
+from tools.risk.groups import Groups, within
 from tools.risk.types import MarketView, PendingOrder, PortfolioView, PositionView
 from tools.types import ORDER_KINDS, CaseState, Tick
 
@@ -46,18 +47,8 @@ def portfolio_view(session: Session, run: RunRow, market: MarketData) -> Portfol
         )
         for row in open_positions(session, run.id)
     )  # fmt: skip
-    waiting = session.exec(
-        select(CaseRow)
-        .where(
-            CaseRow.run_id == run.id,
-            col(CaseRow.kind).in_(ORDER_KINDS),
-            CaseRow.risk_effect != "reduces",
-            col(CaseRow.state).in_([CaseState.APPROVED.value, CaseState.SUBMITTED.value, CaseState.UNKNOWN.value]),
-        )
-        .order_by(col(CaseRow.id))
-    ).all()
     pending = []
-    for case in waiting:
+    for case in _waiting(session, run.id):
         filled = _filled(session, case.id)
         if case.order.quantity > filled:
             pending.append(
@@ -71,6 +62,19 @@ def portfolio_view(session: Session, run: RunRow, market: MarketData) -> Portfol
         equity=equity_of(session, run), cash=run.cash, peak_equity=run.peak_equity,
         day_start_equity=run.day_start_equity, positions=positions, pending=tuple(pending),
     )  # fmt: skip
+
+
+def _waiting(session: Session, run_id: str) -> Sequence[CaseRow]:
+    return session.exec(
+        select(CaseRow)
+        .where(
+            CaseRow.run_id == run_id,
+            col(CaseRow.kind).in_(ORDER_KINDS),
+            CaseRow.risk_effect != "reduces",
+            col(CaseRow.state).in_([CaseState.APPROVED.value, CaseState.SUBMITTED.value, CaseState.UNKNOWN.value]),
+        )
+        .order_by(col(CaseRow.id))
+    ).all()
 
 
 def _filled(session: Session, case_id: str) -> int:
@@ -89,16 +93,29 @@ def market_view(
     atr: Decimal | None,
     adv: Decimal | None,
     known_at: datetime | None,
+    groups: Groups | None = None,
 ) -> MarketView:
-    """What a control may know of a symbol now; what is missing stays None, and missing blocks."""
+    """What a control may know of a symbol now; what is missing stays None, and missing blocks.
+
+    The sample market holds no volatility pauses and replays on one clock; elsewhere a feed must say so.
+    """
     unknown = session.exec(
         select(OrderRow).where(OrderRow.run_id == run.id, OrderRow.symbol == symbol, OrderRow.state == "unknown")
     ).first()
     age = None if known_at is None else (tick.as_of - known_at).total_seconds() / 3600
+    replayed = run.mode == "replay"
+    trading_day = tick.session in market.sessions
+    book = {row.symbol for row in open_positions(session, run.id)} | {case.symbol for case in _waiting(session, run.id)}
     return MarketView(
         symbol=symbol, sector=market.instrument(symbol).sector, price=price, atr=atr, adv=adv, data_age_hours=age,
-        unknown_order=unknown is not None,
+        unknown_order=unknown is not None, trading_day=trading_day,
+        in_hours=trading_day and _within_hours(market, tick), volatility_paused=False if replayed else None,
+        clock_skew_seconds=0.0 if replayed else None, group=within(groups, symbol, book),
     )  # fmt: skip
+
+
+def _within_hours(market: MarketData, tick: Tick) -> bool:
+    return market.tick(tick.session, "open").as_of <= tick.as_of <= market.tick(tick.session, "close").as_of
 
 
 def book_fill(session: Session, run: RunRow, fill: Fill, order: OrderRow, sector: str) -> PositionRow:
@@ -120,12 +137,14 @@ def book_fill(session: Session, run: RunRow, fill: Fill, order: OrderRow, sector
     if row.quantity == 0 and after.quantity != 0:
         case = session.get(CaseRow, order.case_id)
         row.case_id, row.opened_index = order.case_id, run.session_index
+        row.opened_realised = row.realised
         row.strategy = case.strategy if case else "manual"
         row.stop_price = case.order.stop_price if case else None
     row.quantity, row.average_price, row.realised = after.quantity, after.average_price, after.realised
     row.mark = fill.price
     if row.quantity == 0:
         row.stop_price = None
+        run.loss_streak = run.loss_streak + 1 if row.realised < row.opened_realised else 0
     session.add(row)
     session.add(run)
     return row

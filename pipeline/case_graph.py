@@ -28,10 +28,11 @@ from memory.ledger import Stage
 from memory.recordings import record
 from memory.tables import ApprovalRow, CaseRow, ExplanationRow, FindingRow, RunRow
 from pipeline import asking, briefs
-from pipeline.book import market_view, open_positions, portfolio_view
+from pipeline.book import market_view, open_positions
 from pipeline.cases import advance
 from pipeline.desk import Desk
 from pipeline.faults import reach
+from pipeline.flow import checked_view
 from pipeline.policy import facts_of
 from pipeline.submission import OpenMarket, submit_case
 from pipeline.work import CycleWork
@@ -68,10 +69,10 @@ def _views(context: CaseContext, case: CaseRow) -> tuple[PortfolioView, MarketVi
     adv = None if features is None else Decimal(str(round(features.adv_20, 2)))
     with desk.db.read() as session:
         run = session.get_one(RunRow, desk.run_id)
-        view = portfolio_view(session, run, desk.market)
+        view = checked_view(session, run, desk.market, tick, desk.law.limits)
         seen = market_view(
             session, run, desk.market, tick, case.symbol, price=case.order.reference_price, atr=case.order.atr,
-            adv=adv, known_at=tick.as_of,
+            adv=adv, known_at=tick.as_of, groups=context.work.groups,
         )  # fmt: skip
     return view, seen
 

@@ -24,7 +24,7 @@ from memory import evidence as evidence_store
 from memory.database import insert_if_absent
 from memory.recordings import record
 from memory.tables import CaseRow, FindingRow, HeadlineRow, RunRow, SignalRow
-from pipeline import planting
+from pipeline import breaches, planting
 from pipeline.book import portfolio_view
 from pipeline.briefs import portfolio_evidence, recall_evidence, recalled_cases, situation
 from pipeline.desk import Desk
@@ -32,6 +32,7 @@ from pipeline.findings import keep_finding
 from pipeline.opening import open_all
 from pipeline.work import CycleWork
 from tools.canonical import plain
+from tools.risk.breaches import passive_breaches
 from tools.strategy.ranking import rank
 from tools.types import ORDER_KINDS, Evidence, Finding, Proposal, RecalledCase, Review
 
@@ -159,6 +160,9 @@ def _keep_findings(context: CycleContext, brief: MonitoringBrief, found: tuple[F
         run = session.get_one(RunRow, desk.run_id)
         for finding in found:
             keep_finding(session, run, finding)
+        view = portfolio_view(session, run, desk.market)
+        breached = passive_breaches(view, desk.law.limits, context.work.groups)
+        breaches.track(session, run, breached, desk.law.limits.cure_sessions, context.work.tick)
         record(
             session, run_id=desk.run_id, cycle_id=brief.cycle_id, kind="agent", call="monitoring.monitor",
             request=brief, response=list(found),

@@ -139,7 +139,7 @@ class SessionPlayer:
         opens = desk.market.opens(tick)
         before = CycleWork(desk, index - 1)
         adv = {s: Decimal(str(round(f.adv_20, 2))) for s, f in before.features.items()}
-        await self.release_approved(before, OpenMarket(tick=tick, opens=dict(opens), adv=adv))
+        await self.release_approved(before, OpenMarket(tick=tick, opens=dict(opens), adv=adv, groups=before.groups))
         return await asyncio.to_thread(self._match_open, index, opens, before)
 
     def _match_open(self, index: int, opens: Mapping[str, Decimal], before: CycleWork) -> int:

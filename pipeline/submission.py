@@ -16,10 +16,11 @@ from memory.tables import ApprovalRow, CaseRow, GrantRow, OrderRow, OutboxRow, R
 from pipeline import activation, grants, halt
 from pipeline.activation import InForce
 from pipeline.binding import asks_more, people_of, tampered
-from pipeline.book import live_orders, market_view, open_positions, portfolio_view
+from pipeline.book import live_orders, market_view, open_positions
 from pipeline.cases import advance
 from pipeline.faults import reach
 from pipeline.findings import raise_finding
+from pipeline.flow import checked_view
 from pipeline.permissions import STAND_IN_PREFIX, require_stand_in_allowed
 from pipeline.store import Store, now
 from pipeline.voiding import void_case
@@ -28,6 +29,7 @@ from tools.data.types import MarketData
 from tools.errors import ApprovalError
 from tools.execution.types import Leg, OrderRequest
 from tools.risk.controls import check_order, verdict
+from tools.risk.groups import Groups
 from tools.types import CaseState, Tick
 
 _RANK = {"pass": 0, "warn": 1, "block": 2}
@@ -40,6 +42,7 @@ class OpenMarket:
     tick: Tick
     opens: dict[str, Decimal]
     adv: dict[str, Decimal]
+    groups: Groups | None = None
 
 
 def order_id(run_id: str, case_id: str, leg: Leg, attempt: int) -> str:
@@ -118,11 +121,11 @@ def _no_longer_good(
         return None
     if price is not None and not case.order.band.holds(price):
         return f"the open at {price} left the band {case.order.band.low} to {case.order.band.high}"
-    view = portfolio_view(session, run, market)
+    view = checked_view(session, run, market, now_open.tick, law.limits)
     others = view.model_copy(update={"pending": tuple(p for p in view.pending if p.symbol != case.symbol)})
     seen = market_view(
         session, run, market, now_open.tick, case.symbol, price=price, atr=case.order.atr,
-        adv=now_open.adv.get(case.symbol), known_at=now_open.tick.as_of,
+        adv=now_open.adv.get(case.symbol), known_at=now_open.tick.as_of, groups=now_open.groups,
     )  # fmt: skip
     checks = check_order(case.order, others, seen, law.limits)
     if verdict(checks) == "block":

@@ -10,6 +10,7 @@ from pipeline.desk import Desk
 from tools.data import asof, quality
 from tools.data.evidence import observation_evidence
 from tools.data.types import Headline, Panel, QualityIssue
+from tools.risk.groups import Groups, correlated
 from tools.risk.types import PortfolioView
 from tools.semantic.signals import headline_readings, headline_signals
 from tools.strategy import drafting
@@ -44,6 +45,10 @@ class CycleWork:
     @cached_property
     def features(self) -> dict[str, Features]:
         return compute(self.panel)
+
+    @cached_property
+    def groups(self) -> Groups:
+        return correlated(self.panel, float(self.desk.law.limits.group_correlation))
 
     @cached_property
     def headlines(self) -> tuple[Headline, ...]:

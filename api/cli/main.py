@@ -11,7 +11,21 @@ from collections.abc import Sequence
 
 import typer
 
-from api.cli import approvals, ask, cases, decisions, halts, law, ledger, machine, notify, people, policy, replay
+from api.cli import (
+    approvals,
+    ask,
+    cases,
+    decisions,
+    halts,
+    law,
+    ledger,
+    machine,
+    notify,
+    people,
+    policy,
+    replay,
+    strategies,
+)
 from api.cli.options import Call, HomeOption, JsonOption
 from api.cli.output import clean, print_json
 from tools.errors import QuarterdeckError
@@ -31,7 +45,7 @@ def options(ctx: typer.Context, home: HomeOption = None, as_json: JsonOption = F
     ctx.obj = Call(home=home, as_json=as_json)
 
 
-for area in (replay, approvals, cases, decisions, ask, halts, law, policy, ledger, machine, people, notify):
+for area in (replay, approvals, cases, decisions, ask, halts, law, policy, ledger, machine, people, notify, strategies):
     area.register(app)
 
 

@@ -27,7 +27,7 @@ from memory.tables.oversight import (
     QuestionRow,
 )
 from memory.tables.people import ApiKeyRow, BootstrapRow, LoginAttemptRow, LoginSessionRow, PersonRow
-from memory.tables.runs import ActivationRow, EquityRow, HomeRow, RunRow
+from memory.tables.runs import ActivationRow, BreachRow, EquityRow, HomeRow, RunRow, StrategyRow
 from memory.tables.system import BlobRow, CommandRow, HaltRow, HeartbeatRow, LedgerRow, RecordingRow
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "ApprovalRow",
     "BlobRow",
     "BootstrapRow",
+    "BreachRow",
     "CanaryRow",
     "CaseRow",
     "ChatRow",
@@ -69,5 +70,6 @@ __all__ = [
     "RecordingRow",
     "RunRow",
     "SignalRow",
+    "StrategyRow",
     "ViewRow",
 ]

@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from memory.columns import ExactDecimal
 from memory.tables.fields import body, instant, money
 from tools.execution.types import Fill, OrderRequest
 
@@ -84,3 +85,7 @@ class PositionRow(SQLModel, table=True):
     case_id: str
     opened_index: int
     stop_price: Decimal | None = money(nullable=True)
+    opened_realised: Decimal = Field(
+        default=Decimal(0), sa_column=Column(ExactDecimal, nullable=False, server_default="0")
+    )
+    """What the symbol had realised before this position was opened."""

@@ -43,8 +43,36 @@ class RunRow(SQLModel, table=True):
     peak_equity: Decimal = money()
     day_start_equity: Decimal = money()
     broker_sequence: int = 0
+    loss_streak: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     active: bool = True
     created_wall: datetime = instant()
+
+
+class StrategyRow(SQLModel, table=True):
+    """Who enabled a strategy again, and how many automatic executions it had by then."""
+
+    __tablename__ = "strategies"
+    run_id: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    executions: int
+    enabled_by: str
+    reason: str
+    enabled_wall: datetime = instant()
+
+
+class BreachRow(SQLModel, table=True):
+    """A limit that the book passed without an order: since which session, until which."""
+
+    __tablename__ = "breaches"
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: str = Field(index=True)
+    control: str
+    subject: str
+    since_index: int
+    ended_index: int | None = None
+    overdue: bool = False
+    value: Decimal = money()
+    limit: Decimal = money()
 
 
 class ActivationRow(SQLModel, table=True):

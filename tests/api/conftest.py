@@ -102,7 +102,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def seeded(store: Store) -> Seeded:
     """Seven cases: the first awaits a person, the last has expired, the others were not selected."""
     seen = evidence()
-    in_force(store)
     with store.db.write() as session:
         session.add(
             RunRow(
@@ -134,6 +133,7 @@ def seeded(store: Store) -> Seeded:
         session.add(approval_row(cases[0], "pending"))
         session.add(approval_row(cases[-1], "expired", expires_index=60))
         _book(session, seen)
+    in_force(store)
     return Seeded(store, cases[0].id, f"appr_{cases[0].id}", cases[0].digest, seen.id)
 
 

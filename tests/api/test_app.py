@@ -21,7 +21,8 @@ CASE_FIELDS = {
     "risk_effect", "digest", "opened", "proposal", "change", "damaged", "review", "checks", "approval_id", "updated",
 }  # fmt: skip
 ROUTES = {
-    "GET /cases/{case_id}/report", "GET /replays/{target}",
+    "GET /cases/{case_id}/report", "GET /replays/{target}", "GET /strategies",
+    "POST /strategies/{name}/enable",
     "GET /notifications", "POST /notifications/test", "GET /delegations", "POST /delegations",
     "POST /delegations/{delegation_id}/end", "GET /policy", "GET /attention", "GET /sla",
     "POST /approvals/{approval_id}/views", "POST /approvals/decisions", "POST /approvals/{approval_id}/extend",

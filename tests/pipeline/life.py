@@ -33,13 +33,16 @@ from pipeline.store import Principal, Store, now, open_store
 from pipeline.submission import OpenMarket, submit_case
 from tools.canonical import content_sha256, stable_id
 from tools.data.types import Instrument, MarketData
-from tools.types import CaseState, PriceBand, Proposal, Tick
+from tools.types import CaseState, Phase, PriceBand, Proposal, Tick
 
 RUN = "run_1"
 SESSION = date(2009, 11, 13)
 AS_OF = datetime(2009, 11, 13, 21, 0, tzinfo=UTC)
 OPEN_TICK = Tick(session=date(2009, 11, 16), phase="open", as_of=datetime(2009, 11, 16, 14, 30, tzinfo=UTC))
-OPEN = OpenMarket(tick=OPEN_TICK, opens={"IBM": Decimal("120.6")}, adv={"IBM": Decimal(500_000_000)})
+ALONE = {"IBM": frozenset({"IBM"})}
+OPEN = OpenMarket(
+    tick=OPEN_TICK, opens={"IBM": Decimal("120.6")}, adv={"IBM": Decimal(500_000_000)}, groups=ALONE
+)  # fmt: skip
 ANN, BOB, CARL = (Principal(name, "person") for name in ("ann", "bob", "carl"))
 STAND_IN = Principal("stand-in:1", "stand_in")
 ONE = Ruling(rule="entry", required=1, roles=("approver",), ttl_sessions=1)
@@ -48,7 +51,13 @@ NOBODY = Ruling(rule="exit", required=0, roles=(), ttl_sessions=1)
 
 
 class StillMarket:
-    """A market that only knows sectors."""
+    """A market that only knows sectors and two sessions."""
+
+    sessions = (SESSION, OPEN_TICK.session)
+
+    def tick(self, session: date, phase: Phase) -> Tick:
+        at = AS_OF if phase == "close" else AS_OF.replace(hour=14, minute=30)
+        return Tick(session=session, phase=phase, as_of=at + (session - SESSION))
 
     def instrument(self, symbol: str) -> Instrument:
         return Instrument(symbol=symbol, name=symbol, sector="Technology", industry="Computers")

@@ -44,7 +44,7 @@ class Case:
         return CaseContext(self.desk, work, now_open=self.now_open() if market_open else None)
 
     def now_open(self) -> OpenMarket:
-        return OpenMarket(tick=self.desk.tick(61, "open"), opens=life.OPEN.opens, adv=life.OPEN.adv)
+        return OpenMarket(tick=self.desk.tick(61, "open"), opens=life.OPEN.opens, adv=life.OPEN.adv, groups=life.ALONE)
 
     def approve(self) -> None:
         say(self.store, self.question)
@@ -63,7 +63,7 @@ class Case:
 async def ask(desk: Desk, player: SessionPlayer, number: int = 0) -> Case:
     """Draft a case and let its thread run until it waits for a person."""
     as_of = desk.tick(60, "close").as_of
-    body = life.proposal(number, run_id=desk.run_id, cycle_id=desk.cycle_id(60), as_of=as_of, quantity=10)
+    body = life.proposal(number, run_id=desk.run_id, cycle_id=desk.cycle_id(60), as_of=as_of, quantity=10 + number)
     case_id = life.draft(desk.store, body)
     life.tamper(desk.store, "DELETE FROM explanations WHERE case_id = :case", case=case_id)
     life.tamper(desk.store, "UPDATE cases SET checks = NULL, review = :review WHERE id = :case", case=case_id,

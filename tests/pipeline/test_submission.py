@@ -141,7 +141,7 @@ def test_a_case_set_to_approved_by_hand_is_voided_with_a_finding(store: Store) -
 
 @pytest.mark.parametrize("price", ["117.99", "123.01", "1", "9999"])
 def test_an_open_outside_the_band_voids_the_case(store: Store, approved: Question, price: str) -> None:
-    away = OpenMarket(tick=OPEN_TICK, opens={"IBM": Decimal(price)}, adv=OPEN.adv)
+    away = OpenMarket(tick=OPEN_TICK, opens={"IBM": Decimal(price)}, adv=OPEN.adv, groups=OPEN.groups)
     assert submit(store, approved, away).value == "voided"
     assert "left the band" in reason(store, approved)
     assert truth(store, approved) == VOIDED
@@ -150,12 +150,15 @@ def test_an_open_outside_the_band_voids_the_case(store: Store, approved: Questio
 
 @pytest.mark.parametrize("price", ["118", "123"])
 def test_an_open_on_the_edge_of_the_band_is_inside_it(store: Store, approved: Question, price: str) -> None:
-    edge = OpenMarket(tick=OPEN_TICK, opens={"IBM": Decimal(price)}, adv=OPEN.adv)
+    edge = OpenMarket(tick=OPEN_TICK, opens={"IBM": Decimal(price)}, adv=OPEN.adv, groups=OPEN.groups)
     assert submit(store, approved, edge).value == "submitted"
 
 
 def test_without_an_opening_price_nothing_is_sent(store: Store, approved: Question) -> None:
-    assert submit(store, approved, OpenMarket(tick=OPEN_TICK, opens={}, adv=OPEN.adv)).value == "voided"
+    assert (
+        submit(store, approved, OpenMarket(tick=OPEN_TICK, opens={}, adv=OPEN.adv, groups=OPEN.groups)).value
+        == "voided"
+    )
     assert "no opening price" in reason(store, approved)
 
 
@@ -193,7 +196,10 @@ def test_a_limit_tightened_since_the_approval_stops_it(store: Store, approved: Q
 
 
 def test_what_cannot_be_evaluated_blocks(store: Store, approved: Question) -> None:
-    assert submit(store, approved, OpenMarket(tick=OPEN_TICK, opens=OPEN.opens, adv={})).value == "voided"
+    assert (
+        submit(store, approved, OpenMarket(tick=OPEN_TICK, opens=OPEN.opens, adv={}, groups=OPEN.groups)).value
+        == "voided"
+    )
     assert "blocks now" in reason(store, approved)
 
 
@@ -232,7 +238,10 @@ def test_a_reduction_goes_on_whatever_stops_an_increase(store: Store, how: str) 
             opens = {}
         case _:
             opens = {"IBM": Decimal("1")}
-    assert submit(store, question, OpenMarket(tick=OPEN_TICK, opens=opens, adv={})).value == "submitted"
+    assert (
+        submit(store, question, OpenMarket(tick=OPEN_TICK, opens=opens, adv={}, groups=OPEN.groups)).value
+        == "submitted"
+    )
     with store.db.read() as session:
         order = session.exec(select(OrderRow)).one()
     assert (order.leg, order.side, order.body.reduce_only) == ("exit", "sell", True)

@@ -19,10 +19,14 @@ _ORDERED = (
     ("max_trade_share", "max_position_share"),
     ("max_position_share", "max_sector_share"),
     ("max_sector_share", "max_gross_share"),
+    ("max_position_share", "max_group_share"),
+    ("max_net_share", "max_gross_share"),
+    ("max_gross_share", "max_leverage"),
 )
 _SHARES = (
     "max_trade_share", "max_position_share", "max_sector_share", "max_gross_share", "max_adv_share",
-    "max_total_open_risk", "max_daily_loss", "max_drawdown", "risk_per_trade",
+    "max_total_open_risk", "max_daily_loss", "max_drawdown", "risk_per_trade", "max_net_share", "max_leverage",
+    "max_group_share",
 )  # fmt: skip
 
 

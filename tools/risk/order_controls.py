@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tools.risk.control import ERRONEOUS_ORDERS, HOUSE, Situation, at_least, at_most, flag, missing, render
+from tools.risk.control import Situation, at_least, at_most, flag, missing, render
 from tools.risk.types import Check
 
 
@@ -13,7 +13,7 @@ def reduce_only(situation: Situation) -> Check:
     proposal = situation.proposal
     if not situation.reduces:
         return Check(
-            control="reduce_only", value=None, limit=None, unit="quantity", verdict="pass", rule=HOUSE,
+            control="reduce_only", value=None, limit=None, unit="quantity", verdict="pass", rule="",
             message="reduce only: not a reduction",
         )  # fmt: skip
     held = situation.portfolio.position(proposal.symbol)
@@ -22,15 +22,35 @@ def reduce_only(situation: Situation) -> Check:
     return at_most("reduce_only", Decimal(proposal.quantity), Decimal(reducible), "quantity")
 
 
-def long_only(situation: Situation) -> Check:
-    """What increases risk must be a buy: this desk opens no shorts yet."""
-    opens_short = situation.proposal.side == "sell" or situation.proposal.risk_effect == "mixed"
-    return flag("long_only", opens_short, "only a buy may increase risk here", "the order buys")
+def short_permission(situation: Situation) -> Check:
+    """A short sale needs the limits' permission and shares to borrow; nobody knowing of a borrow is no borrow."""
+    if not situation.opens_short:
+        return flag("short_permission", False, "", "the order opens no short")
+    if not situation.limits.short_permitted:
+        return flag("short_permission", True, "this desk opens no shorts", "")
+    borrow = situation.market.borrow_available
+    refused = None if borrow is None else not borrow
+    return flag("short_permission", refused, "no shares to borrow", "permitted, and shares are there to borrow")
+
+
+def stop_side(situation: Situation) -> Check:
+    """The protective stop stands where it protects: below a purchase, above a short sale."""
+    proposal = situation.proposal
+    stop, price = proposal.stop_price, proposal.reference_price
+    wrong = stop is not None and (stop <= price if situation.opens_short else stop >= price)
+    return flag("stop_side", wrong, "the stop stands on the wrong side of the price", "the stop is on its side")
 
 
 def restricted(situation: Situation) -> Check:
     listed = situation.proposal.symbol in situation.limits.restricted
     return flag("restricted", listed, "the symbol is on the restricted list", "the symbol is not on the list")
+
+
+def permitted(situation: Situation) -> Check:
+    names = situation.limits.permitted
+    missing_name = names is not None and situation.proposal.symbol not in names
+    clear = "every symbol is permitted" if names is None else "the symbol is on the permitted list"
+    return flag("permitted", missing_name, "the symbol is not on the permitted list", clear)
 
 
 def symbol_halted(situation: Situation) -> Check:
@@ -55,19 +75,19 @@ def price_collar(situation: Situation) -> Check:
     """The market price lies in the approved band; its edges count as inside. `limit` is the nearer edge."""
     price, band = situation.market.price, situation.proposal.band
     if price is None:
-        return missing("price_collar", None, "price", ERRONEOUS_ORDERS)
+        return missing("price_collar", None, "price")
     edge = band.low if abs(price - band.low) < abs(band.high - price) else band.high
     inside = band.holds(price)
     where = "inside the band, nearest edge" if inside else "outside the band, edge"
     return Check(
-        control="price_collar", value=price, limit=edge, unit="price", rule=ERRONEOUS_ORDERS,
+        control="price_collar", value=price, limit=edge, unit="price", rule="",
         verdict="pass" if inside else "block",
         message=f"price collar {render(price, 'price')}, {where} {render(edge, 'price')}",
     )  # fmt: skip
 
 
 def max_notional(situation: Situation) -> Check:
-    return at_most("max_notional", situation.notional, situation.limits.max_order_notional, "money", ERRONEOUS_ORDERS)
+    return at_most("max_notional", situation.notional, situation.limits.max_order_notional, "money")
 
 
 def min_notional(situation: Situation) -> Check:
@@ -77,7 +97,7 @@ def min_notional(situation: Situation) -> Check:
 def max_quantity(situation: Situation) -> Check:
     return at_most(
         "max_quantity", Decimal(situation.proposal.quantity), Decimal(situation.limits.max_order_quantity),
-        "quantity", ERRONEOUS_ORDERS,
+        "quantity",
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
 
@@ -31,6 +32,20 @@ class Limits(Frozen):
     risk_per_trade: Decimal = Field(gt=0, le=1)
     max_data_age_hours: int = Field(gt=0)
     restricted: tuple[Symbol, ...] = ()
+    permitted: tuple[Symbol, ...] | None = None
+    max_net_share: Decimal = Field(gt=0)
+    max_leverage: Decimal = Field(gt=0)
+    max_group_share: Decimal = Field(gt=0, le=1)
+    group_correlation: Decimal = Field(gt=0, le=1)
+    settlement_days: int = Field(ge=0, le=5)
+    short_permitted: bool = False
+    max_orders_per_minute: int = Field(gt=0)
+    duplicate_window_seconds: int = Field(ge=0)
+    max_loss_streak: int = Field(gt=0)
+    max_trades_per_day: int = Field(gt=0)
+    max_automatic_executions: int = Field(gt=0)
+    max_clock_skew_seconds: int = Field(ge=0)
+    cure_sessions: int = Field(ge=0)
 
 
 class PositionView(Frozen):
@@ -57,7 +72,10 @@ class PositionView(Frozen):
 
 
 class PendingOrder(Frozen):
-    """An approved-unsent or open order that increases risk, counted as filled at its worst case."""
+    """An approved-unsent or open order that increases risk, counted as filled at its worst case.
+
+    `price` is the worst in its band: the highest, whichever side, since exposure grows with it.
+    """
 
     symbol: Symbol
     side: Side
@@ -74,11 +92,23 @@ class PendingOrder(Frozen):
     def open_risk(self) -> Decimal:
         if self.stop_price is None:
             return self.notional
-        return max(Decimal(0), (self.price - self.stop_price) * self.quantity)
+        distance = self.price - self.stop_price if self.side == "buy" else self.stop_price - self.price
+        return max(Decimal(0), distance * self.quantity)
+
+
+class OwnOrder(Frozen):
+    """An order of ours that is live or was placed within the windows that controls look at."""
+
+    symbol: Symbol
+    side: Side
+    quantity: int
+    age_seconds: float = Field(description="desk time since it was written")
+    live: bool
+    price: Decimal | None = Field(default=None, description="its limit or stop price; None for a market order")
 
 
 class PortfolioView(Frozen):
-    """The book as the controls see it. Shares and money as in `Limits`."""
+    """The book as the controls see it. Shares and money as in `Limits`; None is not known, and blocks increases."""
 
     equity: Decimal
     cash: Decimal
@@ -86,10 +116,21 @@ class PortfolioView(Frozen):
     day_start_equity: Decimal
     positions: tuple[PositionView, ...] = ()
     pending: tuple[PendingOrder, ...] = ()
+    settled_cash: Decimal | None = None
+    orders: tuple[OwnOrder, ...] | None = None
+    trades_today: int | None = None
+    loss_streak: int | None = None
+    automatic_executions: Mapping[str, int] | None = Field(
+        default=None, description="by strategy: entries released without a person since it was last enabled"
+    )
 
     @property
     def gross(self) -> Decimal:
         return sum((abs(p.market_value) for p in self.positions), Decimal(0))
+
+    @property
+    def net(self) -> Decimal:
+        return sum((p.market_value for p in self.positions), Decimal(0))
 
     @property
     def drawdown(self) -> Decimal:
@@ -111,19 +152,33 @@ class MarketView(Frozen):
     data_age_hours: float | None
     halted: bool | None = False
     unknown_order: bool = False
+    trading_day: bool | None = None
+    in_hours: bool | None = None
+    volatility_paused: bool | None = None
+    borrow_available: bool | None = None
+    clock_skew_seconds: float | None = None
+    group: tuple[Symbol, ...] | None = Field(
+        default=None, description="names in the book or pending that move with this one, itself among them"
+    )
 
 
 class Check(Frozen):
-    """One control's result. Blocks when value > maximum (or < minimum); equality passes."""
+    """One control's result. Blocks when value > maximum (or < minimum); equality passes.
+
+    `distance` is what is left to the limit in the check's unit, negative beyond it; None where nothing is measured.
+    A block that is not `hard` may be overridden for one order; the check then warns and `overridden` says so.
+    """
 
     control: str
     value: Decimal | None
     limit: Decimal | None
-    unit: Literal["money", "share", "quantity", "price", "hours", "count", "flag"]
+    unit: Literal["money", "share", "quantity", "price", "hours", "seconds", "count", "flag"]
     verdict: Literal["pass", "warn", "block"]
     rule: str
     message: str
     hard: bool = True
+    distance: Decimal | None = None
+    overridden: bool = False
 
 
 class Counterfactual(Frozen):

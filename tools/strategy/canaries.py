@@ -4,7 +4,6 @@ Each passes the controls and looks like any other in a list; each is wrong on it
 
     against_trend     a trend entry whose thesis says that price and momentum are falling
     against_dip       a dip entry whose thesis says that the price is far above its average
-    stop_above_price  a long entry whose protective stop stands above the price
     other_company     an entry whose thesis and evidence are about another company
 
 What is planted can never be sent; that is the pipeline's business, not this tool's.
@@ -19,12 +18,12 @@ from typing import Literal, NamedTuple, get_args
 
 from tools.risk.types import Limits, PortfolioView
 from tools.strategy.drafting import draft
-from tools.strategy.evidence import PRICE_STEP, entry, percent, shown
+from tools.strategy.evidence import entry, percent, shown
 from tools.strategy.generators import reversion, trend
 from tools.strategy.types import Candidate, Features
 from tools.types import Evidence, Proposal
 
-Flaw = Literal["against_trend", "against_dip", "stop_above_price", "other_company"]
+Flaw = Literal["against_trend", "against_dip", "other_company"]
 FLAWS: tuple[Flaw, ...] = get_args(Flaw)
 CLEARLY = 0.98
 """Part of both averages below which a close is visibly below them."""
@@ -67,7 +66,7 @@ def flawed(
             continue
         drafted = draft((wish,), portfolio=portfolio, limits=limits, run_id=run_id, cycle_id=cycle_id, as_of=as_of)
         if drafted:
-            return Flawed(_spoiled(flaw, drafted[0], limits), wish.evidence)
+            return Flawed(drafted[0], wish.evidence)
     return None
 
 
@@ -77,7 +76,7 @@ def _fits(flaw: Flaw, item: Features) -> bool:
             return item.close < CLEARLY * min(item.sma_20, item.sma_50) and item.momentum_60 < 0
         case "against_dip":
             return item.zscore_20 >= FAR_ABOVE
-        case "stop_above_price" | "other_company":
+        case "other_company":
             return item.close > item.sma_50
 
 
@@ -114,15 +113,8 @@ def _thesis(flaw: Flaw, item: Features) -> str:
                 f"{closed}, a z-score of {shown(item.zscore_20)} against its twenty-session average of "
                 f"{shown(item.sma_20)}: it stands far above that average and has not dipped."
             )
-        case "stop_above_price" | "other_company":
+        case "other_company":
             return (
                 f"{closed}, above its fifty-session average of {shown(item.sma_50)}; it keeps its momentum, with "
                 f"{momentum}."
             )
-
-
-def _spoiled(flaw: Flaw, proposal: Proposal, limits: Limits) -> Proposal:
-    if flaw != "stop_above_price":
-        return proposal
-    above = (proposal.reference_price + limits.stop_atr * proposal.atr).quantize(PRICE_STEP)
-    return proposal.model_copy(update={"stop_price": above})

@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.errors import ToolRejected
-from tools.risk.control import ERRONEOUS_ORDERS
 from tools.risk.controls import CONTROLS, binding, check_order, utilisation, verdict
-from tools.risk.types import Check, Limits, MarketView, PendingOrder, PortfolioView, PositionView
+from tools.risk.types import Check, Limits, MarketView, OwnOrder, PendingOrder, PortfolioView, PositionView
 from tools.types import PriceBand, Proposal
 
 D = Decimal
@@ -24,6 +23,9 @@ LIMITS = Limits(
     max_trade_share=D("0.02"), max_position_share=D("0.04"), max_sector_share=D("0.25"), max_gross_share=D(1),
     max_adv_share=D("0.01"), max_total_open_risk=D("0.05"), max_daily_loss=D("0.03"), max_drawdown=D("0.15"),
     max_open_positions=3, price_band_atr=D(1), stop_atr=D("2.5"), risk_per_trade=D("0.0025"), max_data_age_hours=96,
+    max_net_share=D(1), max_leverage=D("1.1"), max_group_share=D("0.3"), group_correlation=D("0.8"), settlement_days=3,
+    max_orders_per_minute=10, duplicate_window_seconds=60, max_loss_streak=3, max_trades_per_day=4,
+    max_automatic_executions=5, max_clock_skew_seconds=2, cure_sessions=3,
 )  # fmt: skip
 
 
@@ -45,8 +47,12 @@ def sell(quantity: int = 100, **changes: Any) -> Proposal:
 
 def book(**changes: Any) -> PortfolioView:
     return PortfolioView.model_validate(
-        {"equity": MILLION, "cash": MILLION, "peak_equity": MILLION, "day_start_equity": MILLION, **changes}
-    )
+        {
+            "equity": MILLION, "cash": MILLION, "peak_equity": MILLION, "day_start_equity": MILLION,
+            "settled_cash": changes.get("cash", MILLION), "orders": (), "trades_today": 0, "loss_streak": 0,
+            "automatic_executions": {}, **changes,
+        }
+    )  # fmt: skip
 
 
 def held(symbol: str = "IBM", quantity: int = 100, mark: str = "100", **changes: Any) -> PositionView:
@@ -71,9 +77,20 @@ def market(**changes: Any) -> MarketView:
     return MarketView.model_validate(
         {
             "symbol": "IBM", "sector": "Technology", "price": D(100), "atr": D(2), "adv": D(50_000_000),
-            "data_age_hours": 1.0, **changes,
+            "data_age_hours": 1.0, "trading_day": True, "in_hours": True, "volatility_paused": False,
+            "clock_skew_seconds": 0.0, "group": ("IBM",), **changes,
         }
     )  # fmt: skip
+
+
+def placed(symbol: str = "XOM", quantity: int = 10, side: str = "buy", **changes: Any) -> OwnOrder:
+    return OwnOrder.model_validate(
+        {"symbol": symbol, "side": side, "quantity": quantity, "age_seconds": 1.0, "live": True, **changes}
+    )
+
+
+def short(quantity: int = 100, **changes: Any) -> Proposal:
+    return buy(quantity, side="sell", **{"stop_price": D(105), **changes})
 
 
 @dataclass(frozen=True)
@@ -153,7 +170,66 @@ AT_AND_BEYOND = {
     "restricted": (Case(limits=limited(restricted=("DELL",))), Case(limits=limited(restricted=("DELL", "IBM")))),
     "symbol_halted": (Case(market=market(halted=False)), Case(market=market(halted=True))),
     "unknown_order": (Case(market=market(unknown_order=False)), Case(market=market(unknown_order=True))),
-    "long_only": (Case(buy()), Case(buy(side="sell"))),
+    "short_permission": (
+        Case(short(), market=market(borrow_available=True), limits=limited(short_permitted=True)),
+        Case(short(), market=market(borrow_available=True)),
+    ),
+    "stop_side": (Case(buy(stop_price=D("99.99"))), Case(buy(stop_price=D(100)))),
+    "permitted": (Case(limits=limited(permitted=("IBM",))), Case(limits=limited(permitted=("DELL",)))),
+    "volatility_pause": (Case(market=market(volatility_paused=False)), Case(market=market(volatility_paused=True))),
+    "trading_day": (Case(market=market(trading_day=True)), Case(market=market(trading_day=False))),
+    "trading_hours": (Case(market=market(in_hours=True)), Case(market=market(in_hours=False))),
+    "clock_skew": (Case(market=market(clock_skew_seconds=-2.0)), Case(market=market(clock_skew_seconds=2.05))),
+    "message_rate": (
+        Case(portfolio=book(orders=(placed(),) * 9)),
+        Case(portfolio=book(orders=(placed(live=False),) * 10)),
+    ),
+    "duplicate_order": (
+        Case(portfolio=book(orders=(placed("IBM", 100, live=False, age_seconds=60.0), placed("IBM", 99)))),
+        Case(portfolio=book(orders=(placed("IBM", 100, live=False, age_seconds=59.0),))),
+    ),
+    "self_cross": (
+        Case(portfolio=book(orders=(placed("IBM", 5, "sell", price=D("102.01")),))),
+        Case(portfolio=book(orders=(placed("IBM", 5, "sell", price=D(102)),))),
+    ),
+    "group_share": (
+        Case(
+            buy(100),
+            book(positions=(held("DELL", 2_400), held("XOM", 9_000)), pending=(waiting(quantity=500),)),
+            market(group=("DELL", "HPQ", "IBM")),
+        ),
+        Case(
+            buy(101),
+            book(positions=(held("DELL", 2_400), held("XOM", 9_000)), pending=(waiting(quantity=500),)),
+            market(group=("DELL", "HPQ", "IBM")),
+        ),
+    ),
+    "net_share": (
+        Case(buy(100), book(positions=(held("XOM", 5_000),), pending=(waiting(quantity=4_900),))),
+        Case(buy(101), book(positions=(held("XOM", 5_000),), pending=(waiting(quantity=4_900),))),
+    ),
+    "leverage": (
+        Case(
+            buy(100),
+            book(positions=(held("XOM", 10_777, stop_price=D("99.01")),)),
+            limits=limited(max_gross_share=D(2)),
+        ),
+        Case(
+            buy(100),
+            book(positions=(held("XOM", 10_778, stop_price=D("99.01")),)),
+            limits=limited(max_gross_share=D(2)),
+        ),
+    ),
+    "loss_streak": (Case(portfolio=book(loss_streak=3)), Case(portfolio=book(loss_streak=4))),
+    "trades_per_day": (Case(portfolio=book(trades_today=3)), Case(portfolio=book(trades_today=4))),
+    "automatic_executions": (
+        Case(portfolio=book(automatic_executions={"trend": 4, "reversion": 9})),
+        Case(portfolio=book(automatic_executions={"trend": 5})),
+    ),
+    "settled_cash": (
+        Case(portfolio=book(settled_cash=D(20_200), pending=(waiting(),))),
+        Case(portfolio=book(settled_cash=D("20_199.99"), pending=(waiting(),))),
+    ),
 }
 
 MISSING = {
@@ -171,8 +247,26 @@ MISSING = {
     "drawdown": Case(portfolio=book(peak_equity=D(0))),
     "buying_power": Case(market=market(price=None)),
     "symbol_halted": Case(market=market(halted=None)),
+    "short_permission": Case(short(), limits=limited(short_permitted=True)),
+    "volatility_pause": Case(market=market(volatility_paused=None)),
+    "trading_day": Case(market=market(trading_day=None)),
+    "trading_hours": Case(market=market(in_hours=None)),
+    "clock_skew": Case(market=market(clock_skew_seconds=None)),
+    "message_rate": Case(portfolio=book(orders=None)),
+    "duplicate_order": Case(portfolio=book(orders=None)),
+    "self_cross": Case(portfolio=book(orders=None)),
+    "group_share": Case(market=market(group=None)),
+    "net_share": Case(market=market(price=None)),
+    "leverage": Case(portfolio=book(equity=D(400))),
+    "loss_streak": Case(portfolio=book(loss_streak=None)),
+    "trades_per_day": Case(portfolio=book(trades_today=None)),
+    "automatic_executions": Case(portfolio=book(automatic_executions=None)),
+    "settled_cash": Case(portfolio=book(settled_cash=None)),
 }
-NEVER_MISSING = {"reduce_only", "long_only", "restricted", "unknown_order", "max_quantity", "max_open_positions"}
+NEVER_MISSING = {
+    "reduce_only", "restricted", "unknown_order", "max_quantity", "max_open_positions", "stop_side", "permitted",
+}  # fmt: skip
+SOFT = {"min_notional", "adv_share", "group_share", "loss_streak", "trades_per_day", "max_open_positions"}
 
 
 def test_the_tables_here_name_every_control() -> None:
@@ -213,7 +307,7 @@ def test_a_reduction_without_a_position_or_on_the_wrong_side_blocks() -> None:
 
 
 def test_what_is_mixed_counts_as_an_increase() -> None:
-    assert Case(buy(risk_effect="mixed")).check("long_only").verdict == "block"
+    assert Case(buy(risk_effect="mixed")).check("short_permission").verdict == "block"
 
 
 def test_the_collar_names_the_nearer_edge_and_checks_both() -> None:
@@ -237,11 +331,73 @@ def test_an_order_without_a_stop_risks_all_of_it() -> None:
     assert Case(buy(100)).check("total_open_risk").value == D("0.0005")
 
 
-def test_only_price_and_size_controls_cite_the_rule() -> None:
-    citing = {item.id for item in CONTROLS.values() if item.rule == ERRONEOUS_ORDERS}
-    assert citing == {"price_collar", "max_notional", "max_quantity"}
-    for item in check_order(buy(), book(), market(), LIMITS):
-        assert item.rule == CONTROLS[item.control].rule
+def test_every_check_carries_rule_and_hardness_of_its_control() -> None:
+    for case in (Case(), Case(sell(1), book(positions=(held(),)))):
+        for item in check_order(case.proposal, case.portfolio, case.market, LIMITS):
+            control = CONTROLS[item.control]
+            assert (item.rule, item.hard) == (control.rule, control.hard)
+            assert item.rule
+
+
+def test_the_controls_of_the_two_rules_name_their_articles() -> None:
+    cited = {item.id: item.rule for item in CONTROLS.values()}
+    assert [cited[name][-6:] for name in ("price_collar", "max_notional", "max_quantity", "message_rate")] == [
+        "(1)(a)", "(1)(b)", "(1)(c)", "(1)(d)",
+    ]  # fmt: skip
+    assert cited["automatic_executions"] == "RTS 6 Art. 15(3)"
+    assert cited["restricted"] == "15c3-5(c)(2)(ii)"
+
+
+@pytest.mark.parametrize("control", sorted(SOFT))
+def test_a_soft_block_is_overridden_for_one_order_and_says_so(control: str) -> None:
+    case = AT_AND_BEYOND[control][1]
+    found = check_order(case.proposal, case.portfolio, case.market, case.limits, frozenset({control}))
+    item = next(one for one in found if one.control == control)
+    assert (item.verdict, item.overridden) == ("warn", True)
+    assert item.message.endswith("overridden for this order")
+    others = [one for one in found if one.control != control]
+    assert not any(one.overridden for one in others)
+
+
+def test_a_hard_block_is_never_overridden() -> None:
+    assert {item.id for item in CONTROLS.values() if not item.hard} == SOFT
+    for control in sorted(set(CONTROLS) - SOFT):
+        with pytest.raises(ToolRejected, match="hard limit"):
+            check_order(buy(), book(), market(), LIMITS, frozenset({control}))
+    with pytest.raises(ToolRejected, match="no control"):
+        check_order(buy(), book(), market(), LIMITS, frozenset({"wishful"}))
+
+
+@pytest.mark.parametrize("control", sorted(CONTROLS))
+def test_the_distance_is_what_is_left_and_negative_beyond(control: str) -> None:
+    at, beyond = (case.check(control) for case in AT_AND_BEYOND[control])
+    if CONTROLS[control].bound == "flag":
+        assert (at.distance, beyond.distance) == (None, None)
+        return
+    assert at.distance is not None
+    assert beyond.distance is not None
+    assert at.distance >= 0 > beyond.distance
+
+
+def test_a_short_sale_risks_what_lies_between_its_price_and_its_stop() -> None:
+    risk = Case(short(100, stop_price=D(105))).check("total_open_risk")
+    assert risk.value == D("0.0005")
+    assert waiting(side="sell", price="100", stop_price=D(104)).open_risk == D(400)
+    assert Case(short(stop_price=D(100))).check("stop_side").verdict == "block"
+
+
+def test_the_net_exposure_takes_the_worse_of_both_sides() -> None:
+    sold = book(positions=(held("XOM", -4_000),), pending=(waiting(side="sell", quantity=4_000),))
+    bought = book(positions=(held("XOM", -4_000),), pending=(waiting(side="buy", quantity=4_000),))
+    assert Case(short(100), sold).check("net_share").value == D("0.81")
+    assert Case(short(100), bought).check("net_share").value == D("0.41")
+
+
+def test_a_market_order_of_ours_on_the_other_side_is_always_met() -> None:
+    assert Case(portfolio=book(orders=(placed("IBM", 5, "sell"),))).check("self_cross").verdict == "block"
+    assert Case(portfolio=book(orders=(placed("IBM", 5, "sell", live=False),))).check("self_cross").verdict == "pass"
+    assert Case(short(), book(orders=(placed("IBM", 5, price=D(98)),))).check("self_cross").verdict == "block"
+    assert Case(short(), book(orders=(placed("IBM", 5, price=D("97.99")),))).check("self_cross").verdict == "pass"
 
 
 def test_a_view_of_another_symbol_is_refused() -> None:
@@ -328,6 +484,10 @@ def test_no_order_passes_that_would_exceed_a_cap_with_all_pending_filled(
     assert after["IBM"] <= money * LIMITS.max_position_share
     assert sectors["Technology"] <= money * LIMITS.max_sector_share
     assert sum(after.values()) <= money * LIMITS.max_gross_share
+    assert sum(after.values()) <= money * LIMITS.max_net_share
+    left = money - risk - (price - proposal.stop_price) * quantity
+    assert left > 0
+    assert sum(after.values()) <= left * LIMITS.max_leverage
     assert risk + (price - proposal.stop_price) * quantity <= money * LIMITS.max_total_open_risk
     assert len(after) <= LIMITS.max_open_positions
     assert sum((one.notional for one in pending), price * quantity) <= cash

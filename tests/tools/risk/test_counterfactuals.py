@@ -42,7 +42,8 @@ def book(equity: str = "1000000", tech: int = 0, **changes: Any) -> PortfolioVie
     return PortfolioView.model_validate(
         {
             "equity": money, "cash": D(1_000_000), "peak_equity": money, "day_start_equity": money,
-            "pending": pending, **changes,
+            "pending": pending, "settled_cash": D(1_000_000), "orders": (), "trades_today": 0, "loss_streak": 0,
+            "automatic_executions": {}, **changes,
         }
     )  # fmt: skip
 
@@ -50,7 +51,8 @@ def book(equity: str = "1000000", tech: int = 0, **changes: Any) -> PortfolioVie
 def market(price: str | None = "100") -> MarketView:
     return MarketView(
         symbol="IBM", sector="Technology", price=None if price is None else D(price), atr=D(2), adv=D(50_000_000),
-        data_age_hours=1.0,
+        data_age_hours=1.0, trading_day=True, in_hours=True, volatility_paused=False, clock_skew_seconds=0.0,
+        group=("IBM",),
     )  # fmt: skip
 
 

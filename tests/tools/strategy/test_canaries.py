@@ -19,7 +19,10 @@ from tools.strategy.types import Features
 AS_OF = datetime(2009, 11, 17, 21, 0, tzinfo=UTC)
 LIMITS = load_limits(default_limits_text())
 MILLION = Decimal(1_000_000)
-BOOK = PortfolioView(equity=MILLION, cash=MILLION, peak_equity=MILLION, day_start_equity=MILLION)
+BOOK = PortfolioView(
+    equity=MILLION, cash=MILLION, peak_equity=MILLION, day_start_equity=MILLION, settled_cash=MILLION, orders=(),
+    trades_today=0, loss_streak=0, automatic_executions={},
+)  # fmt: skip
 
 
 def features(symbol: str, **changes: float) -> Features:
@@ -61,9 +64,6 @@ def test_every_flaw_shows_on_its_face() -> None:
     assert "keeps falling" in trend.thesis
     assert "-18.3 %" in trend.thesis
     assert "has not dipped" in sound("against_dip").proposal.thesis
-    stop = sound("stop_above_price").proposal
-    assert stop.stop_price is not None
-    assert stop.stop_price > stop.reference_price
     other = sound("other_company").proposal
     assert not other.thesis.startswith(other.symbol)
 
@@ -74,7 +74,8 @@ def test_it_passes_every_control_so_that_it_reaches_a_person(flaw: Flaw, pick: i
     proposal = sound(flaw, pick).proposal
     seen = MarketView(
         symbol=proposal.symbol, sector="Technology", price=proposal.reference_price, atr=proposal.atr,
-        adv=Decimal(500_000_000), data_age_hours=1.0,
+        adv=Decimal(500_000_000), data_age_hours=1.0, trading_day=True, in_hours=True, volatility_paused=False,
+        clock_skew_seconds=0.0, group=(proposal.symbol,),
     )  # fmt: skip
     assert verdict(check_order(proposal, BOOK, seen, LIMITS)) == "pass"
 
@@ -108,11 +109,11 @@ def test_a_market_that_does_not_lend_itself_makes_nothing() -> None:
     assert make("against_dip", market=calm) is None
     assert make("against_trend", market=calm) is None
     assert make("other_company", market=calm) is None
-    assert make("stop_above_price", market={}) is None
+    assert make("other_company", market={}) is None
 
 
 def test_a_name_too_dear_to_size_gives_way_to_the_next() -> None:
     market = {"AAA": features("AAA", close=9e6, sma_50=8e6), "IBM": features("IBM")}
-    made = make("stop_above_price", market=market)
+    made = make("other_company", market=market)
     assert made is not None
     assert made.proposal.symbol == "IBM"
