@@ -31,6 +31,7 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "not_found": 404,
     "decided": 409,
     "stale_digest": 409,
+    "tampered": 409,
     "expired": 410,
     "invalid": 422,
     "bad_cursor": 422,

@@ -22,7 +22,7 @@ CASE_FIELDS = {
 }  # fmt: skip
 ROUTES = {
     "GET /notifications", "POST /notifications/test", "GET /delegations", "POST /delegations",
-    "POST /delegations/{delegation_id}/end", "GET /policy", "GET /attention", "GET /sla",
+    "POST /delegations/{delegation_id}/end", "GET /policy", "GET /law", "POST /changes", "GET /attention", "GET /sla",
     "POST /approvals/{approval_id}/views", "POST /approvals/decisions", "POST /approvals/{approval_id}/extend",
     "POST /approvals/{approval_id}/acknowledge",
     "GET /health", "GET /desk", "POST /desk/next", "GET /desk/commands/{command_id}", "GET /cases",
