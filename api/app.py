@@ -17,6 +17,7 @@ from api.routes import (
     attention,
     book,
     cases,
+    changes,
     chat,
     desk,
     explanations,
@@ -63,7 +64,7 @@ def _operation_id(route: APIRoute) -> str:
 
 
 AREAS = (
-    health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, ledger, book,
+    health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, changes, ledger, book,
     notifications, sla, replays, reports, strategies,
 )  # fmt: skip
 

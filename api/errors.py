@@ -32,6 +32,7 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "unknown_target": 404,
     "decided": 409,
     "stale_digest": 409,
+    "tampered": 409,
     "expired": 410,
     "invalid": 422,
     "bad_cursor": 422,

@@ -32,7 +32,7 @@ class QuestionBody(BaseModel):
 
 
 class ApprovalBody(BaseModel):
-    """What is asked, of how many people, until when."""
+    """What is asked, of how many people, until when. A change of the desk has no price band and no sessions."""
 
     id: str
     case_id: str
@@ -44,9 +44,9 @@ class ApprovalBody(BaseModel):
     rule: str
     policy_version: str
     expires: date
-    sessions_left: int
+    sessions_left: int | None
     asked: datetime
-    band: BandBody
+    band: BandBody | None
     case: CaseBody
     explanation: BoundExplanation | None
     tier: str = "normal"
@@ -67,7 +67,7 @@ class ApprovalBody(BaseModel):
     questions: list[QuestionBody] = []
 
 
-class ChangeBody(Body):
+class EditBody(Body):
     """What an edit changes: fewer shares, a tighter stop, or both."""
 
     quantity: Annotated[int, Field(ge=1)] | None = None
@@ -81,7 +81,7 @@ class DecisionRequest(Body):
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     reason: Annotated[Text, Field(max_length=2000)]
     reason_code: ReasonCode | None = None
-    edit: ChangeBody | None = None
+    edit: EditBody | None = None
 
 
 class BulkItem(Body):

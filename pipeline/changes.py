@@ -31,7 +31,7 @@ from tools.types import DESK, CaseState, Change, ChangeKind, Difference, Evidenc
 
 FILE = Principal("file", "control")
 """Who proposes a file that was found changed at a start."""
-MAX_TEXT = 200_000
+MAX_TEXT = 50_000
 TTL_MINUTES = 1_440
 NO_SESSION = 1_000_000
 """Sessions that a change may wait: more than any market has."""

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
+from memory.columns import Damaged
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, DelegationRow, RunRow
 from pipeline import attention, halt
 from pipeline.people import limits_of
@@ -71,6 +72,8 @@ def require(
             raise ApprovalError(f"{principal.name} needs the role {ROLES[needed]} to answer this", code="role")
     if decision == "reject":
         return
+    if isinstance(case.body, Damaged):
+        raise ApprovalError("the record of this case was damaged: it can only be refused", code="tampered")
     if case.risk_effect != "reduces" and halt.blocks_increase(store, session, case):
         raise ApprovalError("a halt is in force: nothing that increases risk is approved", code="forbidden")
     if principal.kind != "person":

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from agents.operator.node import answer
 from memory.ledger import Entry, Stage, append
-from memory.tables import QuestionRow
+from memory.tables import CaseRow, ExplanationRow, QuestionRow
 from pipeline.approvals import (
     DecisionResult,
     Question,
@@ -20,6 +20,7 @@ from pipeline.approvals import (
 )
 from pipeline.operator_tools import chat_context, operator_tools
 from pipeline.store import Principal, Store, now
+from tools.types import ORDER_KINDS
 
 
 async def respond(
@@ -36,15 +37,25 @@ async def respond(
             return asked
 
     asked = await asyncio.to_thread(look)
-    about = text if asked.case.symbol in text.upper().split() else f"{text} ({asked.case.symbol})"
-    chunks = [part async for part in answer(about, operator_tools(store, principal), chat_context(store))]
-    said = "".join(chunks)
+    if asked.case.kind in ORDER_KINDS:
+        about = text if asked.case.symbol in text.upper().split() else f"{text} ({asked.case.symbol})"
+        chunks = [part async for part in answer(about, operator_tools(store, principal), chat_context(store))]
+        said = "".join(chunks)
+    else:
+        said = await asyncio.to_thread(_about_change, store, asked.case)
     await asyncio.to_thread(_keep, store, approval_id, principal, text, said)
     row = asked.row
     return DecisionResult(
         approval_id=row.id, case_id=row.case_id, status=row.status, digest=row.digest, required=row.required,
         given=len(set(asked.signed)), decided_by=principal.name, decided_at=now(), repeated=False, answer=said,
     )  # fmt: skip
+
+
+def _about_change(store: Store, case: CaseRow) -> str:
+    """What is known of a change: its bound explanation and the proposer's reason; no agent adds to it."""
+    with store.db.read() as session:
+        told = session.get_one(ExplanationRow, case.id)
+    return f"{told.body['prose']} The reason given by {case.change.proposer}: {case.change.reason}"
 
 
 def _keep(store: Store, approval_id: str, principal: Principal, question: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""approvals list | approve | reject: the queue in a terminal."""
+"""approvals list | show | approve | reject: the queue in a terminal."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from api.cli.changes import figure, sentence
 from api.cli.options import Call, HomeOption, JsonOption
 from api.cli.output import print_fields, print_json, print_more, print_table, print_text
+from api.cli.question import show
 
 queue = typer.Typer(no_args_is_help=True, help="What waits for a person, and the answer to it.")
 
@@ -30,6 +32,7 @@ class EditCode(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add this group to the command line."""
+    queue.command("show")(show)
     app.add_typer(queue, name="approvals")
 
 
@@ -146,9 +149,8 @@ def _decide(
     if answer["answer"] is not None:
         print_text(answer["answer"])
         return
-    proposal = asked["case"]["proposal"]
     print_fields(
-        f"{answer['status']}: {proposal['side']} {proposal['quantity']} {proposal['symbol']}",
+        f"{answer['status']}: {sentence(asked['case'])}",
         {
             "approval": answer["approval_id"], "case": answer["case_id"], "digest": body["digest"],
             "given": f"{answer['given']} of {answer['required']}", "by": answer["decided_by"],
@@ -160,8 +162,8 @@ def _decide(
 
 def _row(item: dict[str, Any]) -> tuple[Any, ...]:
     case, band = item["case"], item["band"]
-    proposal = case["proposal"]
     return (
-        item["id"], item["status"], case["side"], case["symbol"], proposal["quantity"], proposal["reference_price"],
-        proposal["stop_price"], f"{band['low']} to {band['high']}", case["strategy"], item["sessions_left"],
+        item["id"], item["status"], case["side"], case["symbol"], figure(case, "quantity"),
+        figure(case, "reference_price"), figure(case, "stop_price"),
+        f"{band['low']} to {band['high']}" if band else None, case["strategy"], item["sessions_left"],
     )  # fmt: skip

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import typer
 
+from api.cli.changes import figure, sentence, show_change
 from api.cli.options import Call, HomeOption, JsonOption
 from api.cli.output import print_fields, print_json, print_more, print_table, print_text
 
@@ -114,14 +115,23 @@ def report(
 
 
 def _row(item: dict[str, Any]) -> tuple[Any, ...]:
-    proposal = item["proposal"]
     return (
-        item["id"], item["opened"], item["state"], item["reason"], item["side"], item["symbol"], proposal["quantity"],
-        proposal["notional"], item["strategy"], item["rank"],
+        item["id"], item["opened"], item["state"], item["reason"], item["side"], item["symbol"],
+        figure(item, "quantity"), figure(item, "notional"), item["strategy"], item["rank"],
     )  # fmt: skip
 
 
 def _show(case: dict[str, Any]) -> None:
+    if case["change"]:
+        show_change(case)
+    elif case["proposal"]:
+        _show_order(case)
+    else:
+        print_fields(sentence(case), {"state": case["state"], "reason": case["reason"], "digest": case["digest"]})
+    _show_life(case)
+
+
+def _show_order(case: dict[str, Any]) -> None:
     proposal = case["proposal"]
     print_fields(
         f"{case['id']}: {case['side']} {proposal['quantity']} {case['symbol']} ({case['state']})",
@@ -133,6 +143,9 @@ def _show(case: dict[str, Any]) -> None:
             "digest": case["digest"],
         },
     )  # fmt: skip
+
+
+def _show_life(case: dict[str, Any]) -> None:
     if case["review"]:
         reasons = "; ".join(reason["text"] for reason in case["review"]["reasons"])
         print_fields("review", {"verdict": case["review"]["verdict"], "reasons": reasons})

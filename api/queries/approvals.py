@@ -17,6 +17,7 @@ from memory.tables import ApprovalRow, CaseRow, DecisionRow, ExplanationRow, Run
 from pipeline.permissions import why_not
 from pipeline.questions import questions_of
 from pipeline.store import Principal, Store
+from tools.types import ORDER_KINDS
 
 
 class ApprovalQuery(RunQuery):
@@ -91,6 +92,7 @@ def _body(
     answers: list[DecisionRow],
     who: Principal,
 ) -> ApprovalBody:
+    is_order = case.kind in ORDER_KINDS
     left = max(0, row.expires_index - run.session_index) if row.status == "pending" else 0
     prose = str(told.body.get("prose", "")) if told else ""
     current = [answer for answer in answers if answer.digest == row.digest]
@@ -100,8 +102,8 @@ def _body(
     return ApprovalBody(
         id=row.id, case_id=row.case_id, status=cast(Any, row.status), digest=row.digest,
         required=row.required, given=given, roles=row.roles, rule=row.rule, policy_version=row.policy_version,
-        expires=row.expires, sessions_left=left, asked=row.asked_wall,
-        band=BandBody(low=row.band_low, high=row.band_high),
+        expires=row.expires, sessions_left=left if is_order else None, asked=row.asked_wall,
+        band=BandBody(low=row.band_low, high=row.band_high) if is_order else None,
         case=case_body(case, row.id), explanation=BoundExplanation(prose=prose, sha256=told.sha256) if told else None,
         tier=row.tier, disposition=row.disposition, facts=row.facts, expires_wall=row.expires_wall,
         not_before=row.not_before_wall, warned=row.warned, escalation_level=row.escalation_level,

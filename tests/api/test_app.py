@@ -24,7 +24,7 @@ ROUTES = {
     "GET /cases/{case_id}/report", "GET /replays/{target}", "GET /strategies",
     "POST /strategies/{name}/enable",
     "GET /notifications", "POST /notifications/test", "GET /delegations", "POST /delegations",
-    "POST /delegations/{delegation_id}/end", "GET /policy", "GET /attention", "GET /sla",
+    "POST /delegations/{delegation_id}/end", "GET /policy", "GET /law", "POST /changes", "GET /attention", "GET /sla",
     "POST /approvals/{approval_id}/views", "POST /approvals/decisions", "POST /approvals/{approval_id}/extend",
     "POST /approvals/{approval_id}/acknowledge",
     "GET /health", "GET /desk", "POST /desk/next", "GET /desk/commands/{command_id}", "GET /cases",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlmodel import select
 
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, EditRow, ExplanationRow, GrantRow
-from pipeline.activation import activate
+from pipeline.activation import activate, in_force
 from pipeline.approvals import DecisionResult
 from pipeline.editing import Edit, changed, edit
 from pipeline.headless import run_sessions
@@ -209,3 +209,33 @@ def test_a_malformed_edit_is_invalid_and_leaves_everything(
 def test_what_was_refused_cannot_be_edited(waiting: Store, amd: Question) -> None:
     say(waiting, amd, BOB, "reject")
     assert code_of(lambda: smaller(waiting, amd)) == "decided"
+
+
+def test_an_edit_carries_the_law_that_its_checks_ran_on(waiting: Store, amd: Question) -> None:
+    path = waiting.home.config / "limits.yaml"
+    path.write_text(path.read_text().replace('max_drawdown: "0.15"', 'max_drawdown: "0.14"'))
+    activate(waiting, "limits", principal=ROOT, reason="calmer")
+    under_the_desk(waiting)
+    law = in_force(waiting)
+    edited = amd._replace(digest=smaller(waiting, amd).digest)
+    assert say(waiting, edited, BOB).status == "approved"
+    with waiting.db.read() as session:
+        row = session.get_one(ApprovalRow, amd.approval_id)
+        grant = session.exec(select(GrantRow).where(GrantRow.case_id == amd.case_id)).one()
+    assert (row.limits_sha256, row.policy_sha256) == (law.limits_sha256, law.policy_sha256)
+    assert (grant.body["limits"], grant.body["policy"]) == (law.limits_sha256, law.policy_sha256)
+
+
+def test_an_edit_under_tighter_limits_is_checked_on_them(waiting: Store, amd: Question) -> None:
+    path = waiting.home.config / "limits.yaml"
+    path.write_text(path.read_text().replace('max_order_notional: "50000"', 'max_order_notional: "600"'))
+    activate(waiting, "limits", principal=ROOT, reason="smaller")
+    with pytest.raises(ApprovalError, match="above the limit of 600"):
+        smaller(waiting, amd)
+    assert truth(waiting, amd).decisions == 0
+
+
+def test_terms_altered_in_the_database_stop_an_edit_with_a_finding(waiting: Store, amd: Question) -> None:
+    life.tamper(waiting, "UPDATE approvals SET required = 0, roles = '[\"viewer\"]'")
+    assert code_of(lambda: smaller(waiting, amd)) == "tampered"
+    assert "tampered" in life.findings(waiting)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlmodel import select
 
 from memory.tables import CaseRow, LedgerRow, OrderRow, OutboxRow, PositionRow, RunRow
-from pipeline import halt
+from pipeline import activation, halt
 from pipeline.activation import in_force
+from pipeline.policy import Facts
 from pipeline.store import Store, now
 from pipeline.submission import OpenMarket, add_order, submit_case
 from tests.pipeline import life
-from tests.pipeline.life import BOB, NOBODY, OPEN, OPEN_TICK, Question, code_of, say, submit, truth
+from tests.pipeline.life import ANN, BOB, NOBODY, OPEN, OPEN_TICK, Question, code_of, say, submit, truth
 from tools.execution.types import OrderRequest
 from tools.risk.limits import load_limits
 
@@ -281,3 +284,91 @@ def test_every_end_of_a_submission_is_in_a_ledger_that_verifies(store: Store, ap
     assert kinds == ["case.awaiting", "case.approved", "case.submitted"]
     assert store.verify_ledger().verified
     assert code_of(lambda: say(store, approved, BOB, "reject")) == "decided"
+
+
+def new_limits(store: Store, old: str, new: str) -> None:
+    """Other limits in force since the question was asked."""
+    path = store.home.config / "limits.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    activation.activate(store, "limits", principal=ANN, reason="test")
+
+
+def new_policy(store: Store, old: str, new: str) -> None:
+    path = store.home.config / "policy.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text[: text.index("tests:")].replace(old, new))
+    activation.activate(store, "policy", principal=ANN, reason="test")
+
+
+def submitted_content(store: Store) -> dict[str, Any]:
+    with store.db.read() as session:
+        row = session.exec(select(LedgerRow).where(LedgerRow.kind == "case.submitted")).one()
+    found: dict[str, Any] = json.loads(row.content)["body"]
+    return found
+
+
+def test_under_the_law_of_the_asking_nothing_more_is_recorded(store: Store, approved: Question) -> None:
+    assert life.submit(store, approved) == "submitted"
+    assert "checked_on" not in submitted_content(store)
+
+
+def test_limits_that_changed_without_hurting_the_order_let_it_go_and_are_named(
+    store: Store, approved: Question
+) -> None:
+    new_limits(store, 'max_drawdown: "0.15"', 'max_drawdown: "0.14"')
+    law = in_force(store)
+    assert life.submit(store, approved) == "submitted"
+    assert submitted_content(store)["checked_on"] == {"policy": law.policy_sha256, "limits": law.limits_sha256}
+
+
+def test_limits_that_block_the_order_now_void_it(store: Store, approved: Question) -> None:
+    new_limits(store, 'max_order_notional: "50000"', 'max_order_notional: "5000"')
+    assert life.submit(store, approved) == "voided"
+    assert "above the limit of 5,000.00" in reason(store, approved)
+
+
+def test_the_law_of_the_transaction_counts_not_the_one_the_caller_holds(store: Store, approved: Question) -> None:
+    held = in_force(store)
+    new_limits(store, 'max_order_notional: "50000"', 'max_order_notional: "5000"')
+    assert submit_case(store, life.MARKET, held, approved.case_id, life.OPEN) == "voided"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("mode: supervise", "mode: observe", "the policy in force only observes"),
+        ("mode: supervise", "mode: advise", "the policy in force only advises"),
+        ("profile: single_operator", "profile: desk", "the policy in force asks 2 people, 1 signed"),
+    ],
+)
+def test_a_policy_that_asks_more_than_was_signed_voids_it(store: Store, old: str, new: str, why: str) -> None:
+    facts = Facts(kind="order.entry", risk_effect="increases", strategy="trend-0")
+    asked = life.ask(store, facts=facts)
+    say(store, asked)
+    new_policy(store, old, new)
+    assert life.submit(store, asked) == "voided"
+    assert reason(store, asked) == why
+
+
+def test_a_policy_that_asks_no_more_lets_it_go(store: Store) -> None:
+    facts = Facts(kind="order.entry", risk_effect="increases", strategy="trend-0", notional_share=Decimal("0.01"))
+    asked = life.ask(store, facts=facts)
+    say(store, asked)
+    new_policy(store, "capacity: 5", "capacity: 3")
+    assert life.submit(store, asked) == "submitted"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE approvals SET exposure = 5", """UPDATE approvals SET worst_checks = '{"max_sector_share":"block"}'""",
+     "UPDATE approvals SET facts = '{}'", "UPDATE approvals SET required = 0", """UPDATE approvals SET roles = '[]'"""],
+)  # fmt: skip
+def test_terms_altered_after_the_mint_are_tampering(store: Store, approved: Question, statement: str) -> None:
+    life.tamper(store, statement)
+    if "facts" in statement:
+        life.tamper(store, """UPDATE approvals SET facts = '{"kind":"order.exit","risk_effect":"reduces"}'""")
+    assert life.submit(store, approved) == "voided"
+    assert life.findings(store) == ["tampered"]

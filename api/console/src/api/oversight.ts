@@ -31,7 +31,8 @@ export interface Approval {
   rule: string;
   policy_version: string;
   expires: string;
-  sessions_left: number;
+  /** Null for a change of the desk: it waits on the wall clock only. */
+  sessions_left: number | null;
   asked: string;
   band: { low: string; high: string };
   case: Case;

@@ -1,3 +1,4 @@
+import type { DeskChange } from "./law";
 import type { Fill, Order, Outcome } from "./records";
 
 export type * from "./oversight";
@@ -147,7 +148,7 @@ export interface Case {
   cycle_id: string;
   strategy: string;
   symbol: string;
-  side: Side;
+  side: Side | "";
   kind: string;
   state: string;
   reason: string | null;
@@ -156,7 +157,10 @@ export interface Case {
   risk_effect: string;
   digest: string;
   opened: string;
-  proposal: Proposal;
+  /** Null where the case is about the desk itself (`change`), and where its record is damaged. */
+  proposal: Proposal | null;
+  change?: DeskChange | null;
+  damaged?: boolean;
   review: Review | null;
   checks: Check[] | null;
   approval_id: string | null;

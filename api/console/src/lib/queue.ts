@@ -7,7 +7,8 @@ export type QueueOrder = "rank" | "impact" | "age" | "expiry" | "tier";
 export const QUEUE_ORDERS: readonly QueueOrder[] = ["rank", "impact", "age", "expiry", "tier"];
 
 /** Money the proposal moves: the tools' notional, or quantity times reference price where it is not sent. */
-export function notional(proposal: Proposal): string {
+export function notional(proposal: Proposal | null): string {
+  if (!proposal) return "0";
   return proposal.notional || product(proposal.reference_price, proposal.quantity);
 }
 
@@ -28,7 +29,7 @@ const BY: Record<QueueOrder, Order> = {
   impact: (a, b) => compareDecimals(notional(b.case.proposal), notional(a.case.proposal)),
   age: (a, b) => compareText(a.asked, b.asked),
   expiry: (a, b) =>
-    a.expires_wall && b.expires_wall ? compareText(a.expires_wall, b.expires_wall) : a.sessions_left - b.sessions_left,
+    a.expires_wall && b.expires_wall ? compareText(a.expires_wall, b.expires_wall) : (a.sessions_left ?? 0) - (b.sessions_left ?? 0),
   tier: (a, b) => TIER[a.tier ?? "normal"] - TIER[b.tier ?? "normal"],
 };
 
@@ -43,7 +44,8 @@ const URGENT_MS = 10 * 60_000;
 export function expiryOf(approval: Approval, now: number): { text: string; urgent: boolean } {
   const wall = approval.expires_wall;
   const late = (approval.warned ?? 0) >= 80;
-  if (!wall) return { text: countdown(approval.sessions_left), urgent: late || approval.sessions_left <= 1 };
+  const sessions = approval.sessions_left ?? 0;
+  if (!wall) return { text: countdown(sessions), urgent: late || sessions <= 1 };
   return { text: timeLeft(wall, now), urgent: late || new Date(wall).getTime() - now < URGENT_MS };
 }
 
@@ -72,6 +74,7 @@ export interface Change {
 export function changesBetween(before: Approval, after: Approval): Change[] {
   const view = (approval: Approval): Record<string, string> => {
     const p = approval.case.proposal;
+    if (!p) return {};
     return {
       side: p.side,
       quantity: String(p.quantity),

@@ -4,7 +4,8 @@ import { useResource } from "../api/live";
 import { useSession } from "../api/session";
 import { useViews } from "../api/views";
 import type { Approval, CaseDetail, Explanation } from "../api/types";
-import { Empty, Facts, Failed, Loading, Panel, SideWord, State } from "../parts/basics";
+import { Empty, Facts, Failed, Loading, Panel, State } from "../parts/basics";
+import { CaseTitle } from "../parts/change";
 import { Checks } from "../parts/checks";
 import { DecisionForm } from "../parts/decision";
 import { EvidenceGate } from "../parts/evidence_gate";
@@ -15,7 +16,7 @@ import { TierTag } from "../parts/tier";
 import { useDeskClock } from "../lib/clock";
 import { readDraft, writeDraft } from "../lib/drafts";
 import { columnName, figure } from "../lib/figures";
-import { decimal, money, words } from "../lib/format";
+import { money, words } from "../lib/format";
 import { expiryOf, notional } from "../lib/queue";
 import { link } from "../lib/router";
 import { day } from "../lib/time";
@@ -60,16 +61,16 @@ export function ApprovalDetail({ id, listed, next, equity, principal, halted }: 
   const expiry = expiryOf(approval, now);
   const checks = detail.data?.checks ?? approval.case.checks;
   return (
-    <article className="stack" aria-label={`Proposal ${p.symbol}`}>
+    <article className="stack" aria-label={`Proposal ${approval.case.symbol}`}>
       <header className="subject">
         <a href={link("approvals")} className="back">All approvals</a>
         <div className="subject-line">
-          <h2 className="subject-title"><SideWord side={p.side} /> {decimal(String(p.quantity), 0)} {p.symbol}</h2>
-          <span className="num">{money(notional(p), 0)}</span>
+          <h2 className="subject-title"><CaseTitle item={approval.case} /></h2>
+          {p && <span className="num">{money(notional(p), 0)}</span>}
           <span className="muted">{words(approval.case.strategy)}</span>
           <State state={approval.status} />
           <TierTag tier={approval.tier} />
-          <span className={`clock ${expiry.urgent ? "urgent" : "muted"}`} title={`Expires with the open of ${day(approval.expires)}`}>
+          <span className={`clock ${expiry.urgent ? "urgent" : "muted"}`} title={p ? `Expires with the open of ${day(approval.expires)}` : undefined}>
             {pending && expiry.text}
           </span>
           <button type="button" className="button small push" onClick={toDecision}>Go to decision</button>
@@ -83,7 +84,7 @@ export function ApprovalDetail({ id, listed, next, equity, principal, halted }: 
           : <Loading what="evidence" />}
       </Panel>
       {item.review && <Panel title="Review"><ReviewLines review={item.review} /></Panel>}
-      <Panel title="Checks">{checks ? <Checks checks={checks} /> : <Empty>The limits have not been checked yet.</Empty>}</Panel>
+      {p && <Panel title="Checks">{checks ? <Checks checks={checks} /> : <Empty>The limits have not been checked yet.</Empty>}</Panel>}
       {explained.data && <ExplanationPanels explanation={explained.data} evidence={detail.data?.evidence ?? []} />}
       {!explained.data && (
         <Panel title="Explanation">

@@ -1,14 +1,15 @@
 import { ApiError } from "../api/client";
 import { useResource } from "../api/live";
 import type { CaseDetail, Explanation, Outcome } from "../api/types";
-import { Empty, Facts, Failed, Id, Loading, Notice, Panel, SideWord, State } from "../parts/basics";
+import { Empty, Facts, Failed, Id, Loading, Notice, Panel, State } from "../parts/basics";
+import { CaseTitle } from "../parts/change";
 import { Checks } from "../parts/checks";
 import { DecisionLines } from "../parts/decisions";
 import { EvidenceList } from "../parts/evidence";
 import { ExplanationPanels } from "../parts/explanation";
 import { ProposalFacts, ReviewLines } from "../parts/proposal";
 import { FillsTable, OrdersTable } from "../parts/tables";
-import { decimal, money, percent, words } from "../lib/format";
+import { money, percent, words } from "../lib/format";
 import { link } from "../lib/router";
 import { day, instant } from "../lib/time";
 
@@ -24,13 +25,12 @@ export function CasePage({ id }: { id: string }) {
       ? <Empty>No case has the id {id}. <a href={link("history")}>All cases</a></Empty>
       : <Failed error={detail.error} retry={detail.reload} />;
   }
-  const p = item.proposal;
   return (
     <article className="stack narrow">
       <header className="subject">
         <a href={link("history")} className="back always">All cases</a>
         <div className="subject-line">
-          <h1 tabIndex={-1} className="subject-title"><SideWord side={p.side} /> {decimal(String(p.quantity), 0)} {p.symbol}</h1>
+          <h1 tabIndex={-1} className="subject-title"><CaseTitle item={item} /></h1>
           <span data-testid="case-state"><State state={item.state} /></span>
           <span className="muted">{words(item.strategy)}, opened {day(item.opened)}</span>
           <Id value={item.id} length={24} />
@@ -44,8 +44,8 @@ export function CasePage({ id }: { id: string }) {
         {item.decisions.length === 0 && <Empty>{item.approval_id ? "Nobody has decided." : "No person was asked."}</Empty>}
         <DecisionLines items={item.decisions} />
       </Panel>
-      <Panel title="Orders"><OrdersTable items={item.orders} /></Panel>
-      <Panel title="Fills"><FillsTable items={item.fills} /></Panel>
+      {item.proposal && <Panel title="Orders"><OrdersTable items={item.orders} /></Panel>}
+      {item.proposal && <Panel title="Fills"><FillsTable items={item.fills} /></Panel>}
       {item.outcome && <Panel title="Outcome"><OutcomeFacts outcome={item.outcome} /></Panel>}
       {explained.data
         ? <ExplanationPanels explanation={explained.data} evidence={item.evidence} />
@@ -57,7 +57,7 @@ export function CasePage({ id }: { id: string }) {
         {item.evidence.length ? <EvidenceList items={item.evidence} /> : <Empty>No evidence is attached.</Empty>}
       </Panel>
       {item.review && <Panel title="Review"><ReviewLines review={item.review} /></Panel>}
-      {item.checks && <Panel title="Checks"><Checks checks={item.checks} /></Panel>}
+      {item.checks && item.proposal && <Panel title="Checks"><Checks checks={item.checks} /></Panel>}
       <Panel title="History">
         <ol className="timeline">
           {item.history.map((entry) => (

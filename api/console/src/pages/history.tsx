@@ -77,13 +77,13 @@ function Cases() {
               {data.items.map((item) => (
                 <tr key={item.id}>
                   <td><a className="symbol" href={link("cases", item.id)}>{item.symbol}</a></td>
-                  <td><SideWord side={item.side} /></td>
-                  <td className="num">{decimal(String(item.proposal.quantity), 0)}</td>
-                  <td className="num">{money(notional(item.proposal), 0)}</td>
+                  <td>{item.side && <SideWord side={item.side} />}</td>
+                  <td className="num">{item.proposal && decimal(String(item.proposal.quantity), 0)}</td>
+                  <td className="num">{item.proposal && money(notional(item.proposal), 0)}</td>
                   <td><State state={item.state} /></td>
                   <td>{words(item.strategy)}</td>
                   <td className="nowrap">{day(item.opened)}</td>
-                  <td className="summary">{item.reason ?? ""}</td>
+                  <td className="summary">{item.reason ?? item.change?.title ?? ""}</td>
                 </tr>
               ))}
             </tbody>

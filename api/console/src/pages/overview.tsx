@@ -1,11 +1,12 @@
 import { useLive, useResource } from "../api/live";
 import { describeEvent } from "../api/events";
 import type { Approval, Desk, Finding, Page, Position } from "../api/types";
-import { Empty, Failed, Facts, Loading, Panel, SideWord, Tag } from "../parts/basics";
+import { Empty, Failed, Facts, Loading, Panel, Tag } from "../parts/basics";
+import { CaseFigures } from "../parts/change";
 import { EquityChart } from "../parts/chart";
 import { PositionsTable } from "../parts/tables";
 import { decimal, money, words } from "../lib/format";
-import { notional, sortQueue } from "../lib/queue";
+import { sortQueue } from "../lib/queue";
 import { link } from "../lib/router";
 import { countdown, wallTime } from "../lib/time";
 
@@ -55,9 +56,8 @@ function Waiting() {
           <li key={item.id}>
             <a href={link("approvals", item.id)} className="row-link" data-testid="waiting-row">
               <b className="symbol">{item.case.symbol}</b>
-              <SideWord side={item.case.side} /> <span className="num">{decimal(String(item.case.proposal.quantity), 0)}</span>
-              <span className="num muted">{money(notional(item.case.proposal), 0)}</span>
-              <span className={`push ${item.sessions_left <= 1 ? "urgent" : "muted"}`}>{countdown(item.sessions_left)}</span>
+              <CaseFigures item={item.case} />
+              {item.sessions_left !== null && <span className={`push ${item.sessions_left <= 1 ? "urgent" : "muted"}`}>{countdown(item.sessions_left)}</span>}
             </a>
           </li>
         ))}

@@ -3,6 +3,7 @@ import type { Json, Policy, PolicyRule } from "../api/types";
 import { columnName, figure } from "../lib/figures";
 import { words } from "../lib/format";
 import { Empty, Facts, Failed, Id, Loading, Panel } from "../parts/basics";
+import { LawPanel } from "../parts/law";
 import { TierTag } from "../parts/tier";
 
 const SHOWN = new Set(["name", "when", "approvers", "roles", "tier"]);
@@ -16,6 +17,7 @@ export function PolicyPage() {
   const facts = Object.entries(data).filter(([key, value]) => !OWN_PLACE.has(key) && value !== null && !isEmpty(value as Json));
   return (
     <>
+      <LawPanel />
       <Panel title="Policy in force" aside={data.sha256 && <Id value={data.sha256} length={16} />}>
         <Facts rows={[["Version", data.version], ...facts.map(([key, value]) => [columnName(key), figure(key, value as Json)] as const)]} />
       </Panel>

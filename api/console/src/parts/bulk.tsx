@@ -3,10 +3,9 @@ import { post, sayError } from "../api/client";
 import { useLive } from "../api/live";
 import type { Approval, BulkItem } from "../api/types";
 import { classWords, decideProblem, tally, type BulkDecision } from "../lib/bulk";
-import { decimal, money } from "../lib/format";
-import { notional } from "../lib/queue";
 import { REJECT_CODES, refusalSentence } from "../lib/refusals";
-import { Notice, SideWord, Tag } from "./basics";
+import { Notice, Tag } from "./basics";
+import { CaseFigures } from "./change";
 import { CodeSelect, NEEDS_REASON } from "./decide_form";
 import { Dialog } from "./dialog";
 
@@ -88,9 +87,7 @@ function BulkForm({ decision, items, queue, close, finish }: {
       <ul className="bulk-list" data-testid="bulk-list">
         {rows.map(({ seen, problem: left }) => (
           <li key={seen.id}>
-            <b className="symbol">{seen.case.symbol}</b> <SideWord side={seen.case.side} />{" "}
-            <span className="num">{decimal(String(seen.case.proposal.quantity), 0)}</span>{" "}
-            <span className="num muted">{money(notional(seen.case.proposal), 0)}</span>
+            <b className="symbol">{seen.case.symbol}</b> <CaseFigures item={seen.case} />
             <Outcome result={results?.find((item) => item.id === seen.id)} left={results && !left ? null : left} done={results !== null} />
           </li>
         ))}

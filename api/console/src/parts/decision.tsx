@@ -88,7 +88,7 @@ export function DecisionForm({ approval, decisions, next, opened, halted, tellVi
   return (
     <Panel title="Decision" id="decision" className="decision">
       <div aria-live="polite">
-        {result && <Result result={result} edited={edited} next={next} />}
+        {result && <Result result={result} edited={edited} next={next} order={approval.case.proposal !== null} />}
         {problem && !result && <ProblemNote problem={problem} caseId={approval.case_id} kept={reason} />}
         {!result && approval.status !== "pending" && problem?.kind !== "decided" && problem?.kind !== "expired" && (
           <Notice title={`This request is ${words(approval.status)}`} testId="decision-result">
@@ -106,13 +106,13 @@ export function DecisionForm({ approval, decisions, next, opened, halted, tellVi
         <>
           {modern && (
             <div className="modes" role="group" aria-label="What to do">
-              {MODES.map(([key, name]) => (
+              {MODES.filter(([key]) => approval.case.proposal || key !== "edit").map(([key, name]) => (
                 <button key={key} type="button" className="mode-choice" aria-pressed={mode === key} data-testid={`mode-${key}`}
                   onClick={() => setMode(key)}>{name}</button>
               ))}
             </div>
           )}
-          {modern && mode === "edit" && <EditForm key={seen.digest} {...shared} barred={barred ?? unread} />}
+          {modern && mode === "edit" && seen.case.proposal && <EditForm key={seen.digest} {...shared} proposal={seen.case.proposal} barred={barred ?? unread} />}
           {modern && mode === "ask" && <AskForm {...shared} barred={noRole} />}
           {(!modern || (mode !== "edit" && mode !== "ask")) && (
             <DecideForm {...shared} noSign={noSign} noReject={barred} hint={hint} modern={modern} />

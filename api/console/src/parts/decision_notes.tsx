@@ -64,7 +64,7 @@ function Kept({ text }: { text: string }) {
   return text.trim() ? <>Your text is kept: <q>{text.trim()}</q></> : null;
 }
 
-export function Result({ result, edited, next }: { result: DecisionResult; edited: boolean; next: string | null }) {
+export function Result({ result, edited, next, order = true }: { result: DecisionResult; edited: boolean; next: string | null; order?: boolean }) {
   const open = result.status === "pending";
   const title = open
     ? edited ? `Your edit is recorded; ${result.given} of ${result.required} signed` : `Your approval is recorded, ${result.given} of ${result.required}`
@@ -73,9 +73,9 @@ export function Result({ result, edited, next }: { result: DecisionResult; edite
     <Notice tone={result.status === "approved" ? "good" : "plain"} title={title} testId="decision-result">
       {open && "Another person has to sign before anything is sent. "}
       {result.status === "approved" && (result.not_before
-        ? `It is checked again and sent at the next open, not before ${wallTime(result.not_before)}. `
-        : "It is checked again and sent at the next open. ")}
-      {result.status === "approved" && "Until then another person can still refuse it. "}
+        ? `It is checked again and ${order ? "sent at the next open, not before" : "put in force at"} ${wallTime(result.not_before)}. `
+        : order ? "It is checked again and sent at the next open. " : "It is in force. ")}
+      {result.status === "approved" && (order || result.not_before) && "Until then another person can still refuse it. "}
       {result.status === "rejected" && "Nothing is sent. "}
       {result.repeated && "This repeats an earlier decision; nothing changed. "}
       <a href={link("cases", result.case_id)}>Open the case</a>

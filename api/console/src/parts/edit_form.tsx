@@ -1,4 +1,5 @@
 import { useState } from "react";
+import type { Proposal } from "../api/types";
 import { useDraft } from "../lib/drafts";
 import { readEdit } from "../lib/edit";
 import { decimal, money } from "../lib/format";
@@ -8,8 +9,7 @@ import { CodeSelect, NEEDS_REASON, ReasonField, type FormProps } from "./decide_
 import { ChangeList } from "./decision_notes";
 
 /** Change the order towards less risk. The edited order gets a digest of its own and is checked again. */
-export function EditForm({ approval, reason, setReason, sending, blocked, answer, barred }: FormProps & { barred: string | null }) {
-  const { proposal } = approval.case;
+export function EditForm({ approval, reason, setReason, sending, blocked, answer, barred, proposal }: FormProps & { barred: string | null; proposal: Proposal }) {
   const { id } = approval;
   const [quantity, setQuantity, clearQuantity] = useDraft(`${id}.quantity`, String(proposal.quantity));
   const [stop, setStop, clearStop] = useDraft(`${id}.stop`, proposal.stop_price ?? "");

@@ -2,9 +2,11 @@ import type { Case, Review } from "../api/types";
 import { decimal, money, percent, sharePercent, words } from "../lib/format";
 import { notional } from "../lib/queue";
 import { Facts, SideWord, Tag } from "./basics";
+import { ChangeFacts, changeSentence } from "./change";
 
-/** What would be sent, in one sentence. */
-export function orderSentence({ proposal }: Pick<Case, "proposal">): string {
+/** What would be sent, or put in force, in one sentence. */
+export function orderSentence({ proposal, change }: Pick<Case, "proposal" | "change">): string {
+  if (!proposal) return change ? changeSentence(change) : "nothing: the record of this case is damaged.";
   const verb = proposal.side === "buy" ? "Buy" : "Sell";
   const stop = proposal.stop_price ? `, then a protective stop at ${money(proposal.stop_price)}` : "";
   return `${verb} ${decimal(String(proposal.quantity), 0)} ${proposal.symbol} at the next open, only between `
@@ -13,6 +15,7 @@ export function orderSentence({ proposal }: Pick<Case, "proposal">): string {
 
 export function ProposalFacts({ item, equity }: { item: Case; equity: string | null }) {
   const p = item.proposal;
+  if (!p) return <ChangeFacts item={item} />;
   const worth = notional(p);
   const share = equity && Number(equity) > 0 ? Number(worth) / Number(equity) : null;
   return (

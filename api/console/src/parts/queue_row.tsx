@@ -1,8 +1,9 @@
 import type { Approval } from "../api/types";
-import { decimal, money, words } from "../lib/format";
-import { expiryOf, missingWords, notional } from "../lib/queue";
+import { words } from "../lib/format";
+import { expiryOf, missingWords } from "../lib/queue";
 import { link } from "../lib/router";
-import { SideWord, Tag } from "./basics";
+import { Tag } from "./basics";
+import { CaseFigures } from "./change";
 import { TierTag } from "./tier";
 
 export interface Select {
@@ -20,26 +21,24 @@ export function QueueRow({ item, now, current, select }: { item: Approval; now: 
     <li className={select ? "with-check" : undefined}>
       {select && (
         <input type="checkbox" checked={select.checked} disabled={select.problem !== null} title={select.problem ?? undefined}
-          aria-label={`Select ${p.symbol}${select.problem ? `. ${select.problem}` : ""}`} data-testid="bulk-check" onChange={select.toggle} />
+          aria-label={`Select ${item.case.symbol}${select.problem ? `. ${select.problem}` : ""}`} data-testid="bulk-check" onChange={select.toggle} />
       )}
       <a href={link("approvals", item.id)} className="queue-row" data-testid="approval-row" data-approval={item.id}
-        data-symbol={p.symbol} aria-current={current ? "true" : undefined}>
+        data-symbol={item.case.symbol} aria-current={current ? "true" : undefined}>
         <span className="queue-top">
-          <b className="symbol">{p.symbol}</b>
-          <SideWord side={p.side} />
-          <span className="num">{decimal(String(p.quantity), 0)}</span>
-          <span className="num push">{money(notional(p), 0)}</span>
+          <b className="symbol">{item.case.symbol}</b>
+          <CaseFigures item={item.case} />
         </span>
         <span className="queue-sub">
           <span>{item.case.rank !== null && `#${item.case.rank + 1} `}{words(item.case.strategy)}</span>
-          {!modern && p.taint && <Tag tone="warn">tainted</Tag>}
+          {!modern && p?.taint && <Tag tone="warn">tainted</Tag>}
           {!modern && item.required > 1 && <Tag>{item.given} of {item.required}</Tag>}
           <span className={`push clock ${expiry.urgent ? "urgent" : ""}`}>{expiry.text}</span>
         </span>
         {modern && (
           <span className="queue-tags">
             <TierTag tier={item.tier} />
-            {p.taint && <Tag tone="warn">tainted</Tag>}
+            {p?.taint && <Tag tone="warn">tainted</Tag>}
             {item.disposition === "advise" && <Tag>advice only</Tag>}
             {item.edited_by && <Tag>edited</Tag>}
             {level > 0 && <Tag tone="bad">escalated {level}</Tag>}
@@ -58,17 +57,14 @@ function signedWords(item: Approval): string {
 }
 
 export function SentSoonRow({ item, current }: { item: Approval; current: boolean }) {
-  const p = item.case.proposal;
   const signers = [...new Set((item.signed ?? []).map((s) => s.principal))];
   return (
     <li>
-      <a href={link("approvals", item.id)} className="queue-row" data-testid="approved-row" data-approval={item.id} data-symbol={p.symbol}
+      <a href={link("approvals", item.id)} className="queue-row" data-testid="approved-row" data-approval={item.id} data-symbol={item.case.symbol}
         aria-current={current ? "true" : undefined}>
         <span className="queue-top">
-          <b className="symbol">{p.symbol}</b>
-          <SideWord side={p.side} />
-          <span className="num">{decimal(String(p.quantity), 0)}</span>
-          <span className="num push">{money(notional(p), 0)}</span>
+          <b className="symbol">{item.case.symbol}</b>
+          <CaseFigures item={item.case} />
         </span>
         <span className="queue-missing">{signers.length ? `Approved by ${signers.join(", ")}` : "Approved"}; can still be refused</span>
       </a>
