@@ -10,15 +10,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, get_args
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
-from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, HeartbeatRow, RunRow
+from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, RunRow
 from pipeline import grants, permissions
 from pipeline.cases import advance
 from pipeline.faults import reach
 from pipeline.notify.outbox import enqueue
-from pipeline.store import Principal, Store, now
+from pipeline.store import Principal, Store, never_back, now
 from tools.canonical import instant_text
 from tools.errors import ApprovalError
 from tools.types import CaseState, Frozen, Instant
@@ -126,8 +126,7 @@ def decide(
 
 def wall(session: Session) -> datetime:
     """Now, or the latest wall time that this home has written, whichever is later."""
-    seen = session.exec(select(func.max(col(HeartbeatRow.at_wall)))).one()
-    return max(now(), seen) if seen is not None else now()
+    return never_back(session, now())
 
 
 def require_digest(asked: Question, digest: str) -> None:

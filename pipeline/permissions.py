@@ -7,12 +7,12 @@ from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
-from memory.tables import ApprovalRow, CaseRow, DecisionRow, DelegationRow, RunRow
+from memory.tables import ApprovalRow, CaseRow, DecisionRow, DelegationRow, EditRow, RunRow
 from pipeline import attention, halt
 from pipeline.people import limits_of
 from pipeline.roles import ROLES
 from pipeline.standing import confirm, role_of
-from pipeline.store import Principal, Store, now
+from pipeline.store import Principal, Store, never_back, now
 from tools.errors import AccessError, ApprovalError
 
 STAND_IN_PREFIX = "stand-in:"
@@ -29,6 +29,7 @@ def effective_role(session: Session, principal: Principal, at: datetime) -> str:
 
     Who acts without a credential (the local operator, a command under the home's lock) is an admin.
     """
+    at = never_back(session, at)
     own = "admin" if principal.session_id is None else role_of(session, principal.name)
     roles = [own or ""]
     rows = session.exec(
@@ -72,7 +73,7 @@ def require(
         raise ApprovalError("a halt is in force: nothing that increases risk is approved", code="forbidden")
     if principal.kind != "person":
         return
-    if row.edited_by == principal.name and "editor" in row.separate:
+    if "editor" in row.separate and _edited(session, row.id, principal.name):
         raise ApprovalError(f"{principal.name} edited this proposal: another person must sign it", code="separation")
     opened = attention.has_opened_evidence(session, row.id, principal.name)
     if row.evidence_required and not opened:
@@ -91,6 +92,12 @@ def why_not(
     except AccessError as error:
         return error.message
     return None
+
+
+def _edited(session: Session, approval_id: str, name: str) -> bool:
+    """True for everybody who edited the question, not only for the last one."""
+    query = select(EditRow.id).where(EditRow.approval_id == approval_id, EditRow.principal == name)
+    return session.exec(query).first() is not None
 
 
 def _require_within_own_limits(session: Session, case: CaseRow, principal: Principal, notional: Decimal) -> None:
