@@ -154,15 +154,19 @@ class Question(NamedTuple):
     digest: str
 
 
-def ask(store: Store, body: Proposal | None = None, ruling: Ruling = ONE, exposure: int = 0) -> Question:
+def ask(
+    store: Store, body: Proposal | None = None, ruling: Ruling = ONE, exposure: int = 0, law: InForce | None = None
+) -> Question:
     """Open a case and put it to people, as the case graph does."""
-    (question,) = ask_all(store, [body or proposal()], ruling, exposure)
+    (question,) = ask_all(store, [body or proposal()], ruling, exposure, law)
     return question
 
 
-def ask_all(store: Store, bodies: Sequence[Proposal], ruling: Ruling = ONE, exposure: int = 0) -> list[Question]:
+def ask_all(
+    store: Store, bodies: Sequence[Proposal], ruling: Ruling = ONE, exposure: int = 0, law: InForce | None = None
+) -> list[Question]:
     """Open many cases and put them to people, all in one transaction."""
-    law = in_force(store)
+    law = law or in_force(store)
     law = replace(law, policy=law.policy.model_copy(update={"profile": "desk"}))
     with store.db.write() as session:
         return [_ask(store, session, law, body, ruling, exposure) for body in bodies]
@@ -185,9 +189,9 @@ def _ask(store: Store, session: Session, law: InForce, body: Proposal, ruling: R
     return Question(case_id, row.id, row.digest)
 
 
-def remember_inputs(store: Store, question: Question) -> None:
+def remember_inputs(store: Store, question: Question, law: InForce | None = None) -> None:
     """Record what the case was checked and explained with, so that it can be edited."""
-    limits = in_force(store).limits
+    limits = (law or in_force(store)).limits
     with store.db.write() as session:
         run, case = session.get_one(RunRow, RUN), session.get_one(CaseRow, question.case_id)
         body = case.body
@@ -197,8 +201,10 @@ def remember_inputs(store: Store, question: Question) -> None:
             price=body.reference_price, atr=body.atr, adv=OPEN.adv[body.symbol], known_at=AS_OF,
         )  # fmt: skip
         checks = check_order(body, view, seen, limits)
-        evidence = (briefs.proposal_evidence(body), briefs.checks_evidence(checks, body.symbol, AS_OF),
-                    briefs.review_evidence(_review(body), body.symbol, AS_OF), briefs.portfolio_evidence(view, AS_OF))  # fmt: skip
+        evidence = (
+            briefs.proposal_evidence(body), briefs.checks_evidence(checks, body.symbol, AS_OF),
+            briefs.review_evidence(_review(body), body.symbol, AS_OF), briefs.portfolio_evidence(view, AS_OF),
+        )  # fmt: skip
         brief = ExplanationBrief(
             run_id=RUN, cycle_id=body.cycle_id, as_of=AS_OF, case_id=case.id, proposal=body, review=_review(body),
             checks=checks, counterfactuals=(), evidence=evidence,
@@ -230,8 +236,10 @@ def say(
     )  # fmt: skip
 
 
-def submit(store: Store, question: Question, now_open: OpenMarket = OPEN) -> CaseState:
-    return submit_case(store, MARKET, in_force(store), question.case_id, now_open)
+def submit(
+    store: Store, question: Question, now_open: OpenMarket = OPEN, law: InForce | None = None
+) -> CaseState:  # fmt: skip
+    return submit_case(store, MARKET, law or in_force(store), question.case_id, now_open)
 
 
 def move_clock(store: Store, index: int) -> None:
