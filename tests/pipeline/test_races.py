@@ -68,17 +68,28 @@ def racers(any_store: Store) -> Iterator[tuple[Racer, Racer]]:
 def nothing_left_over(any_store: Store) -> Iterator[None]:
     """Every test begins with nothing approved or sent, and nothing halted."""
     yield
-    life.tamper(any_store, "UPDATE cases SET state = 'settled' WHERE state IN ('awaiting', 'approved', 'submitted')")
-    life.tamper(any_store, "UPDATE approvals SET status = 'voided' WHERE status = 'pending'")
+    settle(any_store)
 
 
-RACES = 200
+def settle(store: Store) -> None:
+    life.tamper(store, "UPDATE cases SET state = 'settled' WHERE state IN ('awaiting', 'approved', 'submitted')")
+    life.tamper(store, "UPDATE approvals SET status = 'voided' WHERE status = 'pending'")
+
+
+RACES, BATCH = 200, 20
 NUMBERS = itertools.count()
 
 
 def questions(store: Store, count: int, ruling: Ruling = ONE) -> list[Question]:
     """Ask them all in one transaction."""
     return life.ask_all(store, [life.proposal(next(NUMBERS), quantity=10) for _ in range(count)], ruling)
+
+
+def many(store: Store, ruling: Ruling) -> Iterator[tuple[int, Question]]:
+    """As many as there are races, numbered; a batch is asked when the one before is over and off the book."""
+    for start in range(0, RACES, BATCH):
+        yield from enumerate(questions(store, BATCH, ruling), start)
+        settle(store)
 
 
 def race(racers: tuple[Racer, Racer], commands: tuple[str, str]) -> tuple[str, str]:
@@ -103,7 +114,7 @@ def test_two_deciders_at_once_have_exactly_one_outcome_and_at_most_one_grant(
     """Approve against approve, approve against reject, reject against reject, by different people."""
     seen: Counter[str] = Counter()
     pairs = (("approve", "approve"), ("approve", "reject"), ("reject", "approve"), ("reject", "reject"))
-    for number, asked in enumerate(questions(any_store, RACES)):
+    for number, asked in many(any_store, ONE):
         said = pairs[number % 4]
         first, second = race(racers, (decide(asked, "ann", said[0]), decide(asked, "bob", said[1])))
         found = truth(any_store, asked)
@@ -128,7 +139,7 @@ def test_two_deciders_at_once_have_exactly_one_outcome_and_at_most_one_grant(
 def test_two_submissions_at_once_consume_the_grant_once_and_write_one_order(
     any_store: Store, racers: tuple[Racer, Racer]
 ) -> None:
-    for asked in questions(any_store, RACES, NOBODY):
+    for _, asked in many(any_store, NOBODY):
         assert race(racers, (f"submit {asked.case_id}",) * 2) == ("ok submitted", "ok submitted")
         assert truth(any_store, asked) == life.Truth("submitted", "approved", ("consumed",), 1, 1, 1)
     assert any_store.verify_ledger().verified
@@ -139,7 +150,7 @@ def test_a_late_refusal_and_a_submission_at_once_end_in_one_of_the_two(
     any_store: Store, racers: tuple[Racer, Racer]
 ) -> None:
     seen: Counter[str] = Counter()
-    for number, asked in enumerate(questions(any_store, RACES, NOBODY)):
+    for number, asked in many(any_store, NOBODY):
         answers = race(either_first(racers, number), (f"submit {asked.case_id}", decide(asked, "bob", "reject")))
         found = truth(any_store, asked)
         seen[found.state] += 1
