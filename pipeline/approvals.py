@@ -78,9 +78,9 @@ def find_question(session: Session, approval_id: str) -> Question:
 
 
 def clean_reason(reason: str) -> str:
-    """The reason without edges; ApprovalError(invalid) when it is empty or too long."""
+    """The reason without edges; ApprovalError(invalid) when it is empty, too long or nothing that a table can keep."""
     text = reason.strip()
-    if not text or len(text) > MAX_REASON:
+    if not text or len(text) > MAX_REASON or "\x00" in text:
         raise ApprovalError(f"a reason of 1 to {MAX_REASON} characters is needed", code="invalid")
     return text
 
