@@ -55,16 +55,19 @@ class Home:
             "key_id": victim.person.keys[0].id,
         }  # fmt: skip
 
-    def call(self, case: Any, key: str | None) -> Any:
+    def call(self, case: Any, key: str | None, mode: GenerationMode) -> Any:
         """Send one generated request and hold the answer against the document."""
         given = case.as_transport_kwargs(base_url=BASE_URL)
         headers = {name: value for name, value in given.pop("headers").items() if name.lower() != "authorization"}
         if key is not None:
             headers["authorization"] = f"Bearer {key}"
         given.pop("cookies", None)
+        if "data" in given:
+            given["content"] = given.pop("data")
         self.client.cookies.clear()
         response = self.client.request(**given, headers=headers)
-        case.validate_response(response, checks=CHECKS)
+        broken = [openapi.negative_data_rejection] if mode is GenerationMode.NEGATIVE else []
+        case.validate_response(response, checks=[*CHECKS, *broken])
         return response
 
 
@@ -92,7 +95,7 @@ def fuzz(home: Home, operation: Any, mode: GenerationMode, key: str | None, **fi
     @TOLD
     @given(case=operation.as_strategy(mode, **fixed))
     def run(case: Any) -> None:
-        seen.append(home.call(case, key).status_code)
+        seen.append(home.call(case, key, mode).status_code)
 
     run()
     return seen
@@ -114,8 +117,7 @@ def test_what_the_document_forbids_is_refused(home: Home, label: str) -> None:
     operation = home.schema.find_operation_by_label(label)
     if operation is None or not (operation.body or operation.query):
         return
-    codes = fuzz(home, operation, GenerationMode.NEGATIVE, home.admin)
-    assert set(codes) <= {400, 404, 405, 413, 415, 422}
+    fuzz(home, operation, GenerationMode.NEGATIVE, home.admin)
 
 
 @pytest.mark.parametrize("label", labels())
