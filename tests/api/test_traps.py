@@ -9,11 +9,14 @@ case, the answer comes over HTTP, and the desk plays on.
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
+import psutil
 import pytest
 from fastapi.testclient import TestClient
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -22,11 +25,14 @@ from sqlmodel import SQLModel
 
 from api.app import create_app
 from memory.tables import ApprovalRow, CaseRow
-from pipeline import case_graph
+from pipeline import case_graph, supervisor
 from pipeline.case_graph import CaseGraphState
 from pipeline.headless import open_player
 from pipeline.session import SessionPlayer
+from pipeline.settings import load_settings
+from pipeline.store import open_store
 from pipeline.work import CycleWork
+from tests.e2e.desk import until
 from tests.people_help import add, key_of
 from tests.pipeline import life
 from tests.pipeline.conftest import desk, market  # noqa: F401  (fixtures)
@@ -181,6 +187,13 @@ def test_text_and_numbers_that_no_table_can_hold_are_invalid_and_saved_nowhere(
     assert two.tables() == before
 
 
+@pytest.mark.parametrize("address", ["cases?symbol=%00", "cases/%00", "approvals/a%00b", "findings?run=a%00"])
+def test_an_address_with_the_character_nul_is_invalid(two: Desk, address: str) -> None:
+    """PostgreSQL can neither keep nor look for it."""
+    two.client.headers["authorization"] = f"Bearer {two.keys['ann']}"
+    assert told(two.client.get(f"{API}/{address}")) == (422, "invalid")
+
+
 @pytest.mark.parametrize("decisions", [("approve", "approve"), ("approve", "reject"), ("reject", "reject")])
 def test_two_clients_at_once_get_one_outcome_between_them(two: Desk, decisions: tuple[str, str]) -> None:
     """Answers match questions by order in the graph; here each names its own."""
@@ -201,6 +214,41 @@ def test_two_clients_at_once_get_one_outcome_between_them(two: Desk, decisions: 
     else:
         assert codes == [200, 409]
         assert status == {"approve": "approved", "reject": "rejected"}[decisions[0]]
+
+
+LEAKS = {
+    "LANGSMITH_TRACING": "true", "LANGSMITH_API_KEY": "ls-key", "LANGCHAIN_TRACING_V2": "true",
+    "LANGCHAIN_API_KEY": "lc-key", "LANGSMITH_ENDPOINT": "http://127.0.0.1:9", "LANGGRAPH_STRICT_MSGPACK": "false",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_process_that_answers_http_has_strict_checkpoints_and_no_tracing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever stands in the shell that the desk is served from."""
+    for name, value in LEAKS.items():
+        monkeypatch.setenv(name, value)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = load_settings(home=tmp_path / "home", port=port)
+    open_store(settings).db.dispose()
+    child = supervisor.Child("api", settings, tmp_path / "api.log")
+    try:
+        until(lambda: _health(port), "the API answers")
+        environment = psutil.Process(child.process.pid).environ()
+    finally:
+        child.stop()
+    assert environment["LANGGRAPH_STRICT_MSGPACK"] == "true"
+    assert not [name for name in environment if name.startswith(("LANGSMITH_", "LANGCHAIN_"))]
+
+
+def _health(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}{API}/health", timeout=5, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 # --- with a thread behind it
