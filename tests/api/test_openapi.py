@@ -28,14 +28,11 @@ from tests.people_help import add, key_of, make_passwords_cheap
 from .conftest import BASE_URL, Seeded, seed_home
 from .test_roles import OPEN
 
-EXAMPLES = 12
+EXAMPLES, AT_THE_DOOR = 20, 5
 CHECKS = [
     standard.not_a_server_error, openapi.status_code_conformance, openapi.content_type_conformance,
     openapi.response_headers_conformance, openapi.response_schema_conformance,
 ]  # fmt: skip
-TOLD = settings(
-    max_examples=EXAMPLES, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
 
 
 class Home:
@@ -92,7 +89,10 @@ def fuzz(home: Home, operation: Any, mode: GenerationMode, key: str | None, **fi
     seen: list[int] = []
 
     @seed(1)
-    @TOLD
+    @settings(
+        max_examples=EXAMPLES if key else AT_THE_DOOR, deadline=None, database=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
     @given(case=operation.as_strategy(mode, **fixed))
     def run(case: Any) -> None:
         seen.append(home.call(case, key, mode).status_code)

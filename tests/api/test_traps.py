@@ -37,6 +37,7 @@ from tests.people_help import add, key_of
 from tests.pipeline import life
 from tests.pipeline.conftest import desk, market  # noqa: F401  (fixtures)
 from tests.pipeline.parked import APPROVED, SENT, WAITING, Case, ask
+from tools.types import CaseState
 
 from .conftest import BASE_URL, Seeded, approval_row, case_row, proposal
 
@@ -126,7 +127,7 @@ def test_an_answer_to_the_id_of_another_question_decides_neither(two: Desk) -> N
     """A stale interrupt id answers the node's next question; here the digest names the one that was seen."""
     body = proposal(50, "ORCL", two.seeded.evidence_id)
     with two.seeded.store.db.write() as session:
-        session.add(case := case_row(body, 50, life.CaseState.AWAITING))
+        session.add(case := case_row(body, 50, CaseState.AWAITING))
         session.add(approval_row(case, "pending"))
     before = two.tables()
     assert told(two.say(approval_id="appr_case_50")) == (409, "stale_digest")
