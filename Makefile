@@ -68,6 +68,7 @@ test: setup check ## Everything that CI runs
 
 bench: setup ## Measure; the figures go to bench/README.md
 	$(BIN)/python -m bench.cycle
+	$(BIN)/python -m bench.approvals
 
 lock: $(VENV)/bin/uv ## Pin the requirements again
 	@for name in runtime dev node data; do ./requirements/compile.sh $$name; done

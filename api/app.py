@@ -45,7 +45,8 @@ DESCRIPTION = (
 _REFUSALS = {
     401: "no login or key, or one that has ended", 403: "another site or host name, or role or scope do not suffice",
     404: "no such thing",
-    409: "in conflict with what happened before", 410: "too late", 422: "invalid; nothing was saved",
+    409: "in conflict with what happened before", 410: "too late", 413: "more than a request may hold",
+    415: "not JSON", 422: "invalid; nothing was saved", 429: "too many attempts: Retry-After says when",
     503: "a part of the desk is down",
 }  # fmt: skip
 

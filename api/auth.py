@@ -149,6 +149,7 @@ class Guard:
             check_host(scope, headers, self.names)
             or check_site(scope, headers, secure=self.secure)
             or _check_size(headers)
+            or _check_text(scope)
         )
         answer = None if refusal is None else JSONResponse(error_json(*refusal), STATUS_BY_CODE[refusal.code])
         code = refusal.code if refusal else ""
@@ -198,6 +199,13 @@ def _check_size(headers: Headers) -> Refusal | None:
     if length.isdigit() and int(length) <= MAX_BODY_BYTES:
         return None
     return Refusal("too_large", f"a request body may have {MAX_BODY_BYTES} bytes, not {length[:20]}")
+
+
+def _check_text(scope: Scope) -> Refusal | None:
+    """Refuse the one character that PostgreSQL cannot keep or look for."""
+    if "\x00" in scope["path"] or b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]:
+        return Refusal("invalid", "an address may not hold the character NUL; nothing was saved")
+    return None
 
 
 def _secured(

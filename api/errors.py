@@ -136,6 +136,8 @@ async def _on_validation(_request: Request, error: Exception) -> JSONResponse:
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # FastAPI's word for a body that breaks the JSON reader
+        return _answer(422, "invalid", "the request body cannot be read as JSON; nothing was saved")
     code = _HTTP_CODES.get(error.status_code, "http_error")
     message = {
         "not_found": f"{request.url.path} is not part of this API: see /docs",

@@ -71,7 +71,7 @@ class EditBody(Body):
     """What an edit changes: fewer shares, a tighter stop, or both."""
 
     quantity: Annotated[int, Field(ge=1)] | None = None
-    stop_price: Annotated[Decimal, Field(gt=0)] | None = None
+    stop_price: Annotated[Decimal, Field(gt=0, max_digits=20, decimal_places=6)] | None = None
 
 
 class DecisionRequest(Body):

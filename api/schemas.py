@@ -9,7 +9,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, StringConstraints, computed_field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    StringConstraints,
+    computed_field,
+    model_validator,
+)
 
 from pipeline.desk_view import CurvePoint, DeskView
 from tools.risk.types import Check
@@ -33,6 +42,14 @@ class Body(BaseModel):
     """Base of everything the API takes; a field nobody declared is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nul(cls, data: Any) -> Any:
+        """Refuse the one character that PostgreSQL cannot keep, before anything is saved."""
+        if isinstance(data, dict) and any(isinstance(value, str) and "\x00" in value for value in data.values()):
+            raise ValueError("text may not hold the character NUL")
+        return data
 
 
 class ProposalBody(Proposal):

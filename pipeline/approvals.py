@@ -10,15 +10,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, get_args
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
-from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, HeartbeatRow, RunRow
+from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, RunRow
 from pipeline import applying, canaries, grants, permissions
 from pipeline.cases import advance
 from pipeline.faults import reach
 from pipeline.notify.outbox import enqueue
-from pipeline.store import Principal, Store, now
+from pipeline.store import Principal, Store, never_back, now
 from pipeline.terms import report, require_unaltered
 from pipeline.voiding import void_case
 from tools.canonical import instant_text
@@ -80,9 +80,9 @@ def find_question(session: Session, approval_id: str) -> Question:
 
 
 def clean_reason(reason: str) -> str:
-    """The reason without edges; ApprovalError(invalid) when it is empty or too long."""
+    """The reason without edges; ApprovalError(invalid) when it is empty, too long or nothing that a table can keep."""
     text = reason.strip()
-    if not text or len(text) > MAX_REASON:
+    if not text or len(text) > MAX_REASON or "\x00" in text:
         raise ApprovalError(f"a reason of 1 to {MAX_REASON} characters is needed", code="invalid")
     return text
 
@@ -149,8 +149,7 @@ def _take(
 
 def wall(session: Session) -> datetime:
     """Now, or the latest wall time that this home has written, whichever is later."""
-    seen = session.exec(select(func.max(col(HeartbeatRow.at_wall)))).one()
-    return max(now(), seen) if seen is not None else now()
+    return never_back(session, now())
 
 
 def require_digest(asked: Question, digest: str) -> None:

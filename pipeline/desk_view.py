@@ -217,6 +217,7 @@ def health_view(store: Store) -> HealthView:
         ComponentView(component="store", state="ok", detail=store.db.dialect, at=now(), pid=None),
         engine,
         *(_told(name, beats.get(name)) for name in ("broker", "recall", "law")),
+        *_clock(beats.get("clock")),
         ComponentView(
             component="model", state="ok" if modelled else "off", at=None, pid=None,
             detail=store.settings.model_id if modelled else "no model configured, agents use their rules",
@@ -232,6 +233,14 @@ def _told(name: str, row: HeartbeatRow | None) -> ComponentView:
         return ComponentView(component=name, state="off", detail="the engine has not opened it yet", at=None, pid=None)
     state: Literal["ok", "down"] = "ok" if row.state == "ok" else "down"
     return ComponentView(component=name, state=state, detail=row.detail, at=row.at_wall, pid=row.pid)
+
+
+def _clock(row: HeartbeatRow | None) -> tuple[ComponentView, ...]:
+    """A complaint when the wall clock was turned back: what runs on minutes counts from the latest time seen."""
+    if row is None or row.at_wall - now() < STALE_AFTER:
+        return ()
+    detail = f"turned back: questions on minutes count as at {row.at_wall:%Y-%m-%d %H:%M:%SZ} until it is that late"
+    return (ComponentView(component="clock", state="down", detail=detail, at=row.at_wall, pid=row.pid),)
 
 
 def _engine(row: HeartbeatRow | None) -> ComponentView:

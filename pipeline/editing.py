@@ -56,7 +56,7 @@ class Edit(Frozen):
     """What a person changes: fewer shares, a stop nearer to the price, or both."""
 
     quantity: int | None = Field(default=None, ge=1)
-    stop_price: Decimal | None = Field(default=None, gt=0)
+    stop_price: Decimal | None = Field(default=None, gt=0, max_digits=20, decimal_places=6)
 
 
 def changed(proposal: Proposal, change: Edit) -> Proposal:

@@ -25,6 +25,9 @@ PEOPLE_S = 60.0
 PACE_S = 1.0
 """Pause between sessions while nobody is asked, so that a person can follow."""
 
+CLOCK = "clock"
+"""The heartbeat that never steps back: what `never_back` still knows after a clock was turned back."""
+
 
 def beat(store: Store, component: str, state: str, detail: str) -> None:
     """Say that a component lives and what it does."""
@@ -33,7 +36,11 @@ def beat(store: Store, component: str, state: str, detail: str) -> None:
             component=component, pid=os.getpid(), state=state, detail=detail, at_wall=now()
         )
         row.pid, row.state, row.detail, row.at_wall = os.getpid(), state, detail, now()
-        session.add(row)
+        mark = session.get(HeartbeatRow, CLOCK) or HeartbeatRow(
+            component=CLOCK, pid=os.getpid(), state="ok", detail="the latest wall time seen", at_wall=now()
+        )
+        mark.at_wall = max(mark.at_wall, now())
+        session.add_all([row, mark])
 
 
 def beat_law(store: Store) -> None:

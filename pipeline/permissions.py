@@ -8,12 +8,12 @@ from decimal import Decimal
 from sqlmodel import Session, col, select
 
 from memory.columns import Damaged
-from memory.tables import ApprovalRow, CaseRow, DecisionRow, DelegationRow, RunRow
+from memory.tables import ApprovalRow, CaseRow, DecisionRow, DelegationRow, EditRow, RunRow
 from pipeline import attention, halt
 from pipeline.people import limits_of
 from pipeline.roles import ROLES
 from pipeline.standing import confirm, role_of
-from pipeline.store import Principal, Store, now
+from pipeline.store import Principal, Store, never_back, now
 from tools.errors import AccessError, ApprovalError
 from tools.types import ORDER_KINDS
 
@@ -31,6 +31,7 @@ def effective_role(session: Session, principal: Principal, at: datetime) -> str:
 
     Who acts without a credential (the local operator, a command under the home's lock) is an admin.
     """
+    at = never_back(session, at)
     own = "admin" if principal.session_id is None else role_of(session, principal.name)
     roles = [own or ""]
     rows = session.exec(
@@ -78,7 +79,7 @@ def require(
         raise ApprovalError("a halt is in force: nothing that increases risk is approved", code="forbidden")
     if principal.kind != "person":
         return
-    if row.edited_by == principal.name and "editor" in row.separate:
+    if "editor" in row.separate and _edited(session, row.id, principal.name):
         raise ApprovalError(f"{principal.name} edited this proposal: another person must sign it", code="separation")
     if "proposer" in row.separate and case.kind not in ORDER_KINDS and case.change.proposer == principal.name:
         raise ApprovalError(f"{principal.name} proposed this change: another person must sign it", code="separation")
@@ -100,6 +101,12 @@ def why_not(
     except AccessError as error:
         return error.message
     return None
+
+
+def _edited(session: Session, approval_id: str, name: str) -> bool:
+    """True for everybody who edited the question, not only for the last one."""
+    query = select(EditRow.id).where(EditRow.approval_id == approval_id, EditRow.principal == name)
+    return session.exec(query).first() is not None
 
 
 def _require_within_own_limits(session: Session, case: CaseRow, principal: Principal, notional: Decimal) -> None:

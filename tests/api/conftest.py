@@ -100,6 +100,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def seeded(store: Store) -> Seeded:
+    """The store with seven cases in it."""
+    return seed_home(store)
+
+
+def seed_home(store: Store) -> Seeded:
     """Seven cases: the first awaits a person, the last has expired, the others were not selected."""
     seen = evidence()
     with store.db.write() as session:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+import pytest
 from sqlalchemy import text
-from sqlmodel import func, select
+from sqlmodel import Session, func, select
 
+from agents.opinion import ExplanationBrief
+from memory.recordings import record
 from memory.tables import (
     ApprovalRow,
     CaseRow,
@@ -25,15 +29,19 @@ from memory.tables import (
     PositionRow,
     RunRow,
 )
-from pipeline import approvals, asking, queue_time
-from pipeline.activation import in_force
-from pipeline.policy import Facts, Ruling
+from pipeline import approvals, asking, briefs, queue_time
+from pipeline import store as store_module
+from pipeline.activation import InForce, activate, in_force
+from pipeline.book import market_view
+from pipeline.flow import checked_view
+from pipeline.policy import Facts, Ruling, default_policy_text
 from pipeline.settings import load_settings
 from pipeline.store import Principal, Store, now, open_store
 from pipeline.submission import OpenMarket, submit_case
-from tools.canonical import content_sha256, stable_id
+from tools.canonical import content_sha256, plain, stable_id
 from tools.data.types import Instrument, MarketData
-from tools.types import CaseState, Phase, PriceBand, Proposal, Tick
+from tools.risk.controls import check_order
+from tools.types import CaseState, Phase, PriceBand, Proposal, Review, Tick
 
 RUN = "run_1"
 SESSION = date(2009, 11, 13)
@@ -100,6 +108,15 @@ def seed_run(store: Store, **changes: Any) -> None:
         session.add(RunRow(**{**row, **changes}))
 
 
+def activate_policy(store: Store, **values: str) -> None:
+    """Put the default policy with other top-level values in force."""
+    lines = default_policy_text().splitlines()
+    for name, value in values.items():
+        lines = [f"{name}: {value!r}" if line.startswith(f"{name}:") else line for line in lines]
+    (store.home.config / "policy.yaml").write_text("\n".join(lines), encoding="utf-8")
+    activate(store, "policy", principal=Principal("local operator", "person"), reason="for this test")
+
+
 def hold(store: Store, quantity: int = 100, symbol: str = "IBM", **changes: Any) -> None:
     """Put a position into the book."""
     row: dict[str, Any] = {
@@ -113,24 +130,32 @@ def hold(store: Store, quantity: int = 100, symbol: str = "IBM", **changes: Any)
 
 def draft(store: Store, body: Proposal) -> str:
     """Open a drafted case with its explanation; returns its id."""
+    with store.db.write() as session:
+        return _draft(session, body)
+
+
+def _draft(session: Session, body: Proposal) -> str:
     case_id = stable_id("case", body.run_id, body.id)
     explanation = {"prose": f"Buy {body.symbol}.", "case_id": case_id}
-    with store.db.write() as session:
-        session.add(
-            CaseRow(
-                id=case_id, run_id=body.run_id, cycle_id=body.cycle_id, strategy=body.strategy, symbol=body.symbol,
-                side=body.side, kind=body.kind, state=CaseState.DRAFTED.value, rank=0, risk_effect=body.risk_effect,
-                digest=body.digest, opened=SESSION, opened_index=60, review={}, checks=[], body=body,
-                updated_wall=now(),
-            )
-        )  # fmt: skip
-        session.add(
-            ExplanationRow(
-                case_id=case_id, run_id=body.run_id, sha256=content_sha256(explanation), claims=1, numbers=0,
-                unresolved=0, dropped=0, reasoner="rules", body=explanation,
-            )
-        )  # fmt: skip
+    session.add(
+        CaseRow(
+            id=case_id, run_id=body.run_id, cycle_id=body.cycle_id, strategy=body.strategy, symbol=body.symbol,
+            side=body.side, kind=body.kind, state=CaseState.DRAFTED.value, rank=0, risk_effect=body.risk_effect,
+            digest=body.digest, opened=SESSION, opened_index=60, review=plain(_review(body)), checks=[], body=body,
+            updated_wall=now(),
+        )
+    )  # fmt: skip
+    session.add(
+        ExplanationRow(
+            case_id=case_id, run_id=body.run_id, sha256=content_sha256(explanation), claims=1, numbers=0,
+            unresolved=0, dropped=0, reasoner="rules", body=explanation,
+        )
+    )  # fmt: skip
     return case_id
+
+
+def _review(body: Proposal) -> Review:
+    return Review(proposal_id=body.id, verdict="keep", reasons=())
 
 
 class Question(NamedTuple):
@@ -144,27 +169,89 @@ def ask(
     body: Proposal | None = None,
     ruling: Ruling = ONE,
     exposure: int = 0,
+    law: InForce | None = None,
     facts: Facts | None = None,
     cooling_off_seconds: int = 0,
 ) -> Question:
-    """Open a case and put it to people, as the case graph does."""
-    case_id = draft(store, body or proposal())
-    law = in_force(store)
+    """Open a case and put it to people, as the case graph does; by one person alone with a cooling-off."""
+    law = law or in_force(store)
     single = {"profile": "single_operator", "cooling_off_seconds": cooling_off_seconds}
     law = replace(law, policy=law.policy.model_copy(update=single if cooling_off_seconds else {"profile": "desk"}))
     with store.db.write() as session:
-        case = session.get_one(CaseRow, case_id)
-        explained = session.get_one(ExplanationRow, case_id)
-        row = asking.request(
-            store, session, case, ruling,
-            asking.Asked(
-                explanation_hash=explained.sha256, portfolio_hash="0" * 64, exposure=exposure, data_sha256="0" * 64,
-                checks={}, expires=OPEN_TICK.session, desk_time=AS_OF, facts=facts,
-            ),
-            law,
+        return _ask(store, session, law, body or proposal(), ruling, exposure, facts)
+
+
+def ask_all(
+    store: Store, bodies: Sequence[Proposal], ruling: Ruling = ONE, exposure: int = 0, law: InForce | None = None
+) -> list[Question]:
+    """Open many cases and put them to people, all in one transaction."""
+    law = law or in_force(store)
+    law = replace(law, policy=law.policy.model_copy(update={"profile": "desk"}))
+    with store.db.write() as session:
+        return [_ask(store, session, law, body, ruling, exposure) for body in bodies]
+
+
+def _ask(
+    store: Store,
+    session: Session,
+    law: InForce,
+    body: Proposal,
+    ruling: Ruling,
+    exposure: int,
+    facts: Facts | None = None,
+) -> Question:
+    case_id = _draft(session, body)
+    session.flush()
+    case = session.get_one(CaseRow, case_id)
+    explained = session.get_one(ExplanationRow, case_id)
+    row = asking.request(
+        store, session, case, ruling,
+        asking.Asked(
+            explanation_hash=explained.sha256, portfolio_hash="0" * 64, exposure=exposure, data_sha256="0" * 64,
+            checks={}, expires=OPEN_TICK.session, desk_time=AS_OF, facts=facts,
+        ),
+        law,
+    )  # fmt: skip
+    assert row is not None
+    return Question(case_id, row.id, row.digest)
+
+
+def remember_inputs(store: Store, question: Question, law: InForce | None = None) -> None:
+    """Record what the case was checked and explained with, so that it can be edited."""
+    limits = (law or in_force(store)).limits
+    with store.db.write() as session:
+        run, case = session.get_one(RunRow, RUN), session.get_one(CaseRow, question.case_id)
+        body, tick = case.order, Tick(session=SESSION, phase="close", as_of=AS_OF)
+        view = checked_view(session, run, MARKET, tick, limits)
+        seen = market_view(
+            session, run, MARKET, tick, body.symbol, groups=ALONE,
+            price=body.reference_price, atr=body.atr, adv=OPEN.adv[body.symbol], known_at=AS_OF,
         )  # fmt: skip
-        assert row is not None
-        return Question(case_id, row.id, row.digest)
+        checks = check_order(body, view, seen, limits)
+        evidence = (
+            briefs.proposal_evidence(body), briefs.checks_evidence(checks, body.symbol, AS_OF),
+            briefs.review_evidence(_review(body), body.symbol, AS_OF), briefs.portfolio_evidence(view, AS_OF),
+        )  # fmt: skip
+        brief = ExplanationBrief(
+            run_id=RUN, cycle_id=body.cycle_id, as_of=AS_OF, case_id=case.id, proposal=body, review=_review(body),
+            checks=checks, counterfactuals=(), evidence=evidence,
+        )  # fmt: skip
+        for kind, call, request in (
+            ("tool", "risk.check_order", {"proposal": body, "portfolio": view, "market": seen, "edited": AS_OF}),
+            ("agent", "explanation.explain", brief),
+        ):
+            record(
+                session, run_id=RUN, cycle_id=body.cycle_id, case_id=case.id, kind=kind, call=call, request=request,
+                response=list(checks),
+            )  # fmt: skip
+
+
+def set_wall(patch: pytest.MonkeyPatch, clock: Callable[[], datetime]) -> None:
+    """Give every part of the pipeline that reads the wall clock this one instead."""
+    real = store_module.now
+    for name, module in list(sys.modules.items()):
+        if name.startswith("pipeline.") and getattr(module, "now", None) is real:
+            patch.setattr(module, "now", clock)
 
 
 def say(
@@ -176,8 +263,10 @@ def say(
     )  # fmt: skip
 
 
-def submit(store: Store, question: Question, now_open: OpenMarket = OPEN) -> CaseState:
-    return submit_case(store, MARKET, in_force(store), question.case_id, now_open)
+def submit(
+    store: Store, question: Question, now_open: OpenMarket = OPEN, law: InForce | None = None
+) -> CaseState:  # fmt: skip
+    return submit_case(store, MARKET, law or in_force(store), question.case_id, now_open)
 
 
 def move_clock(store: Store, index: int) -> None:

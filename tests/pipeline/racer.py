@@ -1,7 +1,7 @@
 """A desk in a process of its own that does what it is told: `python -m tests.pipeline.racer HOME [DATABASE_URL]`.
 
-One command a line: `decide APPROVAL PRINCIPAL DECISION DIGEST` or `submit CASE`; one answer a line: `ok STATUS` or
-the code of the error.
+One command a line: `decide APPROVAL PRINCIPAL DECISION DIGEST`, `edit APPROVAL PRINCIPAL QUANTITY DIGEST`,
+`submit CASE`, `halt` or `expire INDEX`; one answer a line: `ok STATUS` or the code of the error.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from pipeline import halt
+from pipeline.activation import in_force
+from pipeline.editing import Edit, edit
 from pipeline.store import Principal
 from tests.pipeline import life
 from tools.errors import QuarterdeckError
@@ -17,6 +20,7 @@ from tools.errors import QuarterdeckError
 def main(home: Path, database_url: str | None) -> None:
     """Answer commands until standard input ends."""
     store = life.new_store(home, database_url)
+    law = in_force(store)
     print("ready", flush=True)
     for line in sys.stdin:
         try:
@@ -24,8 +28,19 @@ def main(home: Path, database_url: str | None) -> None:
                 case ["decide", approval, name, ("approve" | "reject") as decision, digest]:
                     question = life.Question("", approval, digest)
                     answer = "ok " + life.say(store, question, Principal(name, "person"), decision).status
+                case ["edit", approval, name, quantity, digest]:
+                    edited = edit(
+                        store, approval, principal=Principal(name, "person"), digest=digest, reason="less",
+                        change=Edit(quantity=int(quantity)), reason_code="smaller_size",
+                    )  # fmt: skip
+                    answer = "ok " + edited.status
                 case ["submit", case_id]:
-                    answer = "ok " + life.submit(store, life.Question(case_id, "", "")).value
+                    answer = "ok " + life.submit(store, life.Question(case_id, "", ""), law=law).value
+                case ["halt"]:
+                    halt.engage(store, action="no_new", reason="race", principal=life.CARL)
+                    answer = "ok halted"
+                case ["expire", index]:
+                    answer = f"ok {len(life.expire(store, int(index)))}"
                 case _:
                     answer = f"what is {line!r}"
         except QuarterdeckError as error:

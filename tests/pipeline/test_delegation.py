@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from memory.tables import DelegationRow, LedgerRow
+from memory.tables import DelegationRow, HeartbeatRow, LedgerRow
 from pipeline import delegation, people
 from pipeline.permissions import effective_role
 from pipeline.store import Principal, Store, now
@@ -77,6 +77,16 @@ def test_a_lent_role_counts_from_its_start_until_before_its_end(
         assert code_of(lambda: say(store, asked, abe)) == "role"
     set_clock(monkeypatch, row.ends_wall - timedelta(seconds=1))
     assert say(store, asked, abe).status == "approved"
+
+
+def test_a_lent_role_does_not_come_back_with_a_clock_turned_back(
+    store: Store, asked: Question, rita: Principal, abe: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = lend(store, rita)
+    with store.db.write() as session:
+        session.add(HeartbeatRow(component="clock", pid=1, state="ok", detail="", at_wall=row.ends_wall))
+    set_clock(monkeypatch, row.starts_wall)
+    assert code_of(lambda: say(store, asked, abe)) == "role"
 
 
 @pytest.mark.parametrize("ender", ["rita", "abe", "local operator"])

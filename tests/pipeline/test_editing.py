@@ -22,7 +22,7 @@ from pipeline.headless import run_sessions
 from pipeline.store import Principal, Store
 from tests.people_help import ROOT, records
 from tests.pipeline import life
-from tests.pipeline.life import ANN, BOB, Question, code_of, say, truth
+from tests.pipeline.life import ANN, BOB, CARL, Question, code_of, say, truth
 from tools.canonical import content_sha256
 from tools.errors import ApprovalError
 
@@ -173,6 +173,14 @@ def test_a_large_edit_under_the_desk_profile_needs_another_person(waiting: Store
     with waiting.db.read() as session:
         grant = session.exec(select(GrantRow).where(GrantRow.case_id == amd.case_id)).one()
     assert (grant.quantity_budget, grant.body["principals"]) == (100, ["bob"])
+
+
+def test_nobody_of_those_who_edited_signs_alone_what_another_edited_last(waiting: Store, amd: Question) -> None:
+    under_the_desk(waiting)
+    once = amd._replace(digest=smaller(waiting, amd).digest)
+    twice = amd._replace(digest=smaller(waiting, once, BOB, change=Edit(quantity=90)).digest)
+    assert [code_of(lambda who=who: say(waiting, twice, who)) for who in (ANN, BOB)] == ["separation"] * 2  # type: ignore[misc]
+    assert say(waiting, twice, CARL).status == "approved"
 
 
 def test_who_edited_under_separation_may_still_refuse(waiting: Store, amd: Question) -> None:

@@ -1,6 +1,36 @@
 """Every trap of LangGraph that we know of, sprung on our case graph: SQL says what happened, and it happened once.
 
-Each test ends with the same questions: how many orders does the case have, and was it approved?
+Each test ends with the same questions: how many orders does the case have, and was it approved? Where a test is, by
+trap (here; `setup` is test_langgraph_setup; `api` is tests/api/test_traps, where a client of HTTP springs the trap):
+
+==============================================  ================================================================
+trap                                            tests
+==============================================  ================================================================
+node restarts from its top on resume            node_restarts_from_its_top; setup: parked_node_is_one_interrupt
+`except Exception` swallows `interrupt()`       setup: parked_node_is_one_interrupt
+two concurrent resumes run the next node twice  two_concurrent_resumes (one and two connections); races:
+                                                two_submissions_at_once (two processes); api: two_clients_at_once
+a resume with `checkpoint_id` runs again        resume_that_carries_an_old_checkpoint, old_checkpoint_of_a_refused;
+                                                api: resume_that_was_started_over_and_over
+a replay from before execution acts again       replay_from_before_execution
+a late second answer is a silent no-op          late_second_answer (graph, table); api: double_decision,
+                                                late_second_answer, refusal_over_http_before_the_resume
+a stale interrupt id answers the next question  answer_by_a_stale_interrupt_id; api: answer_to_the_id_of_another
+answers match by order                          setup: one_interrupt_in_the_whole_pipeline; api: two_clients_at_once
+a malformed answer is saved and poisons         malformed_or_empty_answer; api: malformed_or_empty_answer,
+                                                text_and_numbers_that_no_table_can_hold, address_with_nul
+`resume=None` crashes and `{}` is ignored       malformed_or_empty_answer; api: malformed_or_empty_answer
+new input throws the interrupt away             new_input_on_an_interrupted_thread; api: new_input_on_the_interrupted
+`update_state` while pending                    state_updated_while_pending, input_that_names_another_case; api:
+                                                changed_while_it_waited, digest_of_before_an_edit
+a renamed node loses the pending approval       node_renamed_while_paused; api: node_renamed_while_paused
+deleted checkpoints                             deleted_checkpoint_database; api: deleted_checkpoints
+default durability is `async`                   setup: case_threads_are_written_before_the_call_returns
+tuples come back as lists                       setup: case_thread_holds_nothing_but_the_id, cycle_state_as_lists
+`SqliteSaver` has no async methods              every test here runs on AsyncSqliteSaver
+a shared connection's `rowcount` is racy        races: all of them, over RETURNING
+`LANGGRAPH_STRICT_MSGPACK`, `LANGSMITH_*`       setup: strict_msgpack, processes_of_a_desk; api: process_that_answers
+==============================================  ================================================================
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from sqlmodel import select
 
 from memory.tables import ApprovalRow, HeartbeatRow, LedgerRow
-from pipeline import people, queue_time
+from pipeline import engine, people, queue_time
+from pipeline.desk_view import health_view
 from pipeline.policy import Escalation
 from pipeline.store import Principal, Store
 from tests.people_help import PASSWORD, ROOT, make_passwords_cheap
@@ -237,6 +238,22 @@ def test_a_clock_turned_back_extends_nothing(store: Store, asked: Question, trav
     assert code_of(lambda: queue_time.acknowledge(store, asked.approval_id, principal=ANN)) == "expired"
     assert attend(store) == 1
     assert code_of(lambda: say(store, asked)) == "expired"
+
+
+def test_a_clock_turned_back_extends_nothing_while_the_desk_goes_on_beating(
+    store: Store, asked: Question, travel: Travel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every heartbeat writes an earlier time over the one before; the latest one seen still counts."""
+    for minutes in (61, 5, 6):
+        at = travel(minutes)
+        monkeypatch.setattr("pipeline.engine.now", lambda at=at: at)
+        engine.beat(store, "engine", "ok", "watching")
+    assert code_of(lambda: say(store, asked)) == "expired"
+    monkeypatch.setattr("pipeline.desk_view.now", lambda: at)
+    clock = next(item for item in health_view(store).components if item.component == "clock")
+    assert (clock.state, clock.at) == ("down", travel(61))
+    monkeypatch.setattr("pipeline.desk_view.now", lambda: travel(61))
+    assert "clock" not in {item.component for item in health_view(store).components}
 
 
 def test_a_clock_turned_back_closes_at_the_next_session_too(store: Store, asked: Question, travel: Travel) -> None:
