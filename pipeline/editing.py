@@ -41,13 +41,14 @@ from pipeline.context import rules_context
 from pipeline.faults import reach
 from pipeline.notify.outbox import enqueue
 from pipeline.policy import facts_of
+from pipeline.risk_inputs import of_edited
 from pipeline.store import Principal, Store, now
 from tools.canonical import plain
 from tools.errors import ApprovalError
 from tools.risk.controls import check_order, verdict
 from tools.risk.counterfactuals import counterfactuals
 from tools.risk.types import Check, Counterfactual, Limits, MarketView, PortfolioView
-from tools.types import Frozen, Proposal, Review
+from tools.types import Evidence, Frozen, Proposal, Review
 
 
 class Change(Frozen):
@@ -180,7 +181,11 @@ def _rebind(
     case, row = asked.case, asked.row
     as_of = proposal.as_of
     other = counterfactuals(proposal, inputs.portfolio, inputs.market, limits)
-    brief = _brief(inputs.brief, proposal, checks, other)
+    effect = briefs.what_if_evidence(
+        of_edited(asked.run, proposal, inputs.portfolio, inputs.market.sector, limits),
+        as_of,
+    )
+    brief = _brief(inputs.brief, proposal, checks, other, effect)
     context = rules_context(store, case.run_id, case.cycle_id, RunBudget(store.db, case.run_id, 1))
     made = asyncio.run(explain(brief, context))
     evidence_store.keep(session, brief.evidence)
@@ -206,13 +211,17 @@ def _rebind(
 
 
 def _brief(
-    before: ExplanationBrief, proposal: Proposal, checks: tuple[Check, ...], other: tuple[Counterfactual, ...]
+    before: ExplanationBrief,
+    proposal: Proposal,
+    checks: tuple[Check, ...],
+    other: tuple[Counterfactual, ...],
+    effect: Evidence,
 ) -> ExplanationBrief:
-    replaced = {"proposal", "checks", "counterfactual"}
+    replaced = {"proposal", "checks", "counterfactual", "what_if"}
     as_of, symbol = proposal.as_of, proposal.symbol
     fresh = (
         briefs.proposal_evidence(proposal), briefs.checks_evidence(checks, symbol, as_of),
-        briefs.counterfactual_evidence(other, symbol, as_of),
+        briefs.counterfactual_evidence(other, symbol, as_of), effect,
     )  # fmt: skip
     kept = tuple(item for item in before.evidence if item.kind not in replaced)
     return before.model_copy(

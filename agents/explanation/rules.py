@@ -9,6 +9,7 @@ from agents.explanation.claims import ClaimBuilder, exact, money, percent
 from agents.explanation.figures import as_number
 from agents.explanation.output import Claim, ClaimKind, Explanation, ExplanationStats
 from agents.opinion import ExplanationBrief
+from tools.risk.measures.types import WhatIf
 from tools.risk.types import Check
 from tools.types import Evidence
 
@@ -27,6 +28,7 @@ def explain(brief: ExplanationBrief) -> Explanation:
     _proposal(builder, brief)
     binding = binding_check(brief.checks)
     _controls(builder, brief, binding)
+    _what_if(builder, brief)
     _review(builder, brief)
     _counterfactuals(builder, brief)
     _similar(builder, brief)
@@ -160,6 +162,35 @@ def _counterfactuals(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
         builder.quote("counterfactual", _full_stop(item.text), evidence, f"Another {change} would {verdict}.")
 
 
+def _what_if(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
+    """Name the change that takes most of its limit, and what becomes of value at risk."""
+    source = next(iter(builder.find("what_if", brief.proposal.symbol)), None)
+    if source is None:
+        return
+    found = WhatIf.model_validate(source.payload)
+    if found.largest is None:
+        builder.say("what_if", "It changes no measure that has a limit.", (source,))
+    else:
+        item = found.find(found.largest)
+        if item.before is not None and item.after is not None and item.limit is not None:
+            builder.say(
+                "what_if",
+                f"Its largest step against a limit: {item.label} goes from {percent(item.before)} to "
+                f"{percent(item.after)} of equity, of a maximum of {percent(item.limit)}.",
+                (source,),
+            )
+    tail = found.find("var")
+    if tail.before is None or tail.after is None:
+        builder.say("what_if", "What it does to value at risk is not known: the history is too short.", (source,))
+    elif found.largest != tail.measure:
+        builder.say(
+            "what_if",
+            f"Historical value at risk over the next session, at {percent(exact(found.confidence), 0)} confidence, "
+            f"goes from {percent(tail.before)} to {percent(tail.after)} of equity.",
+            (source,),
+        )
+
+
 def _similar(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
     mine = {item.case_id for item in brief.recalled}
     source = next((item for item in builder.find("recall") if mine and mine <= _recalled_ids(item)), None)
@@ -277,7 +308,7 @@ def _full_stop(text: str) -> str:
 
 _PARAGRAPHS: tuple[tuple[ClaimKind, ...], ...] = (
     ("thesis", "sizing", "view"),
-    ("constraint", "control", "counterfactual"),
+    ("constraint", "control", "what_if", "counterfactual"),
     ("review", "dissent", "similar_case"),
     ("portfolio", "market", "finding"),
     ("headline",),

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from tools.risk.protection import DrawdownProtection
+from tools.risk.sizing_policy import SizingPolicy
 from tools.types import Frozen, Side, Symbol
 
 
@@ -31,6 +33,8 @@ class Limits(Frozen):
     risk_per_trade: Decimal = Field(gt=0, le=1)
     max_data_age_hours: int = Field(gt=0)
     restricted: tuple[Symbol, ...] = ()
+    sizing: SizingPolicy
+    protection: DrawdownProtection
 
 
 class PositionView(Frozen):
