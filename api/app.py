@@ -26,6 +26,7 @@ from api.routes import (
     ledger,
     notifications,
     people,
+    risk,
     session,
     sla,
 )
@@ -60,7 +61,7 @@ def _operation_id(route: APIRoute) -> str:
 
 
 AREAS = (
-    health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, ledger, book,
+    health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, ledger, book, risk,
     notifications, sla,
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, StringConstraints, computed_field
 
 from pipeline.desk_view import CurvePoint, DeskView
+from tools.risk.measures.types import WhatIf
 from tools.risk.types import Check
 from tools.types import CaseState, Evidence, Finding, Outcome, Proposal, Review
 
@@ -127,6 +128,7 @@ class CaseDetail(CaseBody):
     fills: list[FillBody]
     outcome: Outcome | None
     history: list[HistoryBody]
+    what_if: WhatIf | None = None
 
 
 class BandBody(BaseModel):

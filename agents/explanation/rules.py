@@ -100,6 +100,7 @@ def _proposal(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
     )
     if proposal.factor < 1:
         builder.say("sizing", f"A review scaled it to {percent(proposal.factor, 0)} of what was drafted.", own)
+    _sizing(builder, proposal.symbol)
     horizon = f"{proposal.horizon_sessions} session" + ("" if proposal.horizon_sessions == 1 else "s")
     builder.say(
         "view",
@@ -107,6 +108,21 @@ def _proposal(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
         f"{exact(proposal.confidence):.2f} that nothing has calibrated yet.",
         own,
     )
+
+
+def _sizing(builder: ClaimBuilder, symbol: str) -> None:
+    """Say by which method the size came about, and what held it down."""
+    for item in builder.find("sizing", symbol)[:1]:
+        method, asked, binding = (
+            str(item.payload.get(key)).replace("_", " ") for key in ("method", "asked", "binding")
+        )
+        held = "" if binding == "method" else f", held down by {binding}"
+        instead = "" if method == asked else f" {asked.capitalize()} could not size it; its evidence says why."
+        builder.say("sizing", f"It was sized by {method}{held}.{instead}", (item,))
+        factor = as_number(item.payload.get("factor"))
+        if factor is not None and factor < 1:
+            guard = builder.find("protection")[:1]
+            builder.say("sizing", f"The drawdown protection scaled it to {percent(factor)}.", (item, *guard))
 
 
 def _controls(builder: ClaimBuilder, brief: ExplanationBrief, binding: Check | None) -> None:

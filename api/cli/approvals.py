@@ -1,4 +1,4 @@
-"""approvals list | approve | reject: the queue in a terminal."""
+"""approvals list | show | approve | reject: the queue in a terminal."""
 
 from __future__ import annotations
 
@@ -65,6 +65,45 @@ def list_approvals(
     )
     print_table(f"{page['total']} approvals ({status.value})", columns, (_row(item) for item in page["items"]))
     print_more(page)
+
+
+@queue.command("show")
+def show(
+    ctx: typer.Context,
+    approval_id: Annotated[str, typer.Argument(metavar="ID")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one question: the proposal, its checks, what it would do to the book, and why it is proposed."""
+    from urllib.parse import quote
+
+    from api.cli.desk import open_desk
+    from api.cli.risk import print_what_if
+
+    call = Call.of(ctx, home, as_json)
+    with open_desk(call) as desk:
+        item = desk.get(f"/approvals/{quote(approval_id, safe='')}")
+    if call.as_json:
+        print_json(item)
+        return
+    case = item["case"]
+    proposal = case["proposal"]
+    print_fields(
+        f"{item['id']}: {proposal['side']} {proposal['quantity']} {proposal['symbol']} ({item['status']})",
+        {
+            "case": item["case_id"], "strategy": case["strategy"], "notional": proposal["notional"],
+            "reference price": proposal["reference_price"], "stop": proposal["stop_price"],
+            "band": f"{item['band']['low']} to {item['band']['high']}",
+            "signatures": f"{item['given']} of {item['required']}", "sessions left": item["sessions_left"],
+            "digest": item["digest"],
+        },
+    )  # fmt: skip
+    if item["explanation"] is not None:
+        print_text(item["explanation"]["prose"])
+    checks = ((c["control"], c["verdict"], c["value"], c["limit"], c["message"]) for c in case["checks"] or ())
+    print_table("checks", ("control", "verdict", "value#", "limit#", "message"), checks)
+    if item["what_if"] is not None:
+        print_what_if(item["what_if"])
 
 
 @queue.command("approve")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from decimal import ROUND_CEILING, Decimal
 from typing import Literal
 
-from tools.risk.control import SHARE_STEP
+from tools.risk.control import MONEY_STEP, SHARE_STEP
 from tools.risk.types import Limits
 from tools.types import Frozen, Symbol
 
@@ -75,12 +75,16 @@ def exposures(items: Iterable[ExposureItem], equity: Decimal, limits: Limits) ->
 
 def _exposure(name: str, items: Iterable[ExposureItem], equity: Decimal, limit: Decimal | None) -> Exposure:
     listed = tuple(items)
-    long = sum((item.value for item in listed if item.value > 0), Decimal(0))
-    short = sum((-item.value for item in listed if item.value < 0), Decimal(0))
+    long = _money(item.value for item in listed if item.value > 0)
+    short = _money(-item.value for item in listed if item.value < 0)
     share = ((long + short) / equity).quantize(SHARE_STEP, rounding=ROUND_CEILING)
     return Exposure(
         name=name, long=long, short=short, gross=long + short, net=long - short,
-        pending=sum((abs(item.value) for item in listed if item.pending), Decimal(0)),
-        open_risk=sum((item.open_risk for item in listed), Decimal(0)), share=share, limit=limit,
+        pending=_money(abs(item.value) for item in listed if item.pending),
+        open_risk=_money(item.open_risk for item in listed), share=share, limit=limit,
         use=None if limit is None else (share / limit).quantize(SHARE_STEP, rounding=ROUND_CEILING),
     )  # fmt: skip
+
+
+def _money(values: Iterable[Decimal]) -> Decimal:
+    return sum(values, Decimal(0)).quantize(MONEY_STEP)

@@ -54,7 +54,14 @@ def _moved(scenario: Scenario, symbol: str, sector: str, value: Decimal, betas: 
     move, used, beta, source = _move_of(scenario, symbol, sector, betas)
     change = (value * decimal_of(move)).quantize(MONEY_STEP)
     return PositionStress(
-        symbol=symbol, sector=sector, value=value, move=figure(move), change=change, used=used, beta=beta, source=source
+        symbol=symbol,
+        sector=sector,
+        value=value.quantize(MONEY_STEP),
+        move=figure(move),
+        change=change,
+        used=used,
+        beta=beta,
+        source=source,
     )
 
 

@@ -51,6 +51,9 @@ _KINDS: Mapping[str, _Kind] = {
     "effective_names": _Kind("effective number of names", "ratio"),
     "largest_holding": _Kind("largest holding", against="max_position_share"),
 }
+_OF_ONE_NAME = ("position", "largest_holding")
+"""Every entry moves these most; a check names them already."""
+
 _STRESS = "stress_"
 
 
@@ -167,7 +170,11 @@ def _change(around: Surroundings, name: str, before: Decimal | NotEnough, after:
 
 
 def _largest(changes: Sequence[Change]) -> str | None:
-    """The measure whose change is the largest part of its limit; the first of several, None when nothing moves."""
-    held = [(abs(item.change) / item.limit, item.measure) for item in changes if item.change and item.limit]
+    """The book's measure whose change is the largest part of its limit; the first of several, None when none moves."""
+    held = [
+        (abs(item.change) / item.limit, item.measure)
+        for item in changes
+        if item.change and item.limit and item.measure not in _OF_ONE_NAME
+    ]
     best = max((part for part, _ in held), default=None)
     return next((name for part, name in held if part == best), None)
