@@ -1,4 +1,5 @@
 import type { Fill, Order, Outcome } from "./records";
+import type { WhatIf } from "./risk";
 
 export type * from "./oversight";
 export type * from "./records";
@@ -178,6 +179,7 @@ export interface CaseDetail extends Case {
   fills: Fill[];
   outcome: Outcome | null;
   history: { seq: number; kind: string; at: string; content: { [key: string]: Json } }[];
+  what_if?: WhatIf | null;
 }
 
 export interface NumberRef {
