@@ -135,11 +135,11 @@ def _entry(item: Candidate, book: _Book) -> Drafted | None:
 
 
 def _sizing_evidence(sizing: Sizing, symbol: str, as_of: datetime) -> Evidence:
-    caps = {name: {"quantity": quantity} for name, quantity in sizing.caps.items()}
+    sizes = {"method": sizing.by_method, **sizing.caps}
     payload = {
-        "asked": sizing.asked, "method": sizing.method, "fell_back": sizing.fell_back, "inputs": sizing.used,
-        "by_method": {"quantity": sizing.by_method}, "caps": caps, "binding": sizing.binding,
-        "factor": sizing.protection_factor, "quantity": sizing.quantity,
+        "asked": sizing.asked, "method": sizing.method, "fell_back": sizing.fell_back, "binding": sizing.binding,
+        "factor": sizing.protection_factor, "quantity": sizing.quantity, **sizing.used,
+        "sizes": {name: {"quantity": quantity} for name, quantity in sizes.items()},
     }  # fmt: skip
     return Evidence.of(
         "sizing", "tools.strategy.sizing", payload, event_time=as_of, known_at=as_of, symbol=symbol

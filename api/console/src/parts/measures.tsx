@@ -1,3 +1,4 @@
+import { useState, type ReactNode } from "react";
 import type { Contribution, Convention, ExposureLine, Measured, Risk } from "../api/risk";
 import { NONE, decimal, money, percent, sharePercent, words } from "../lib/format";
 import { gauge } from "../lib/scale";
@@ -25,13 +26,22 @@ export function LimitBars({ limits }: { limits: Risk["limits"] }) {
   );
 }
 
+const FIRST = 10;
+
+/** The first ten of a long list, and a button for the rest. */
+function useFirst<T>(items: readonly T[]): [shown: readonly T[], more: ReactNode] {
+  const [all, setAll] = useState(false);
+  if (all || items.length <= FIRST + 2) return [items, null];
+  return [items.slice(0, FIRST), <button type="button" className="linklike more" onClick={() => setAll(true)}>Show all {items.length}</button>];
+}
+
 type Line = readonly [name: string, value: string, how: string];
 
 /** Every measure with the convention it was made by; what cannot be measured says why. */
 export function MeasuresTable({ risk }: { risk: Risk }) {
   return (
     <div className="scroll">
-      <table data-testid="measures-table">
+      <table data-testid="measures-table" className="measures">
         <thead><tr><th>Measure</th><th className="num">Value</th><th>Convention</th></tr></thead>
         <tbody>
           {lines(risk).map(([name, value, how]) => (
@@ -74,6 +84,7 @@ function convention(c: Convention): string {
 }
 
 export function ExposureTable({ title, items }: { title: string; items: readonly ExposureLine[] }) {
+  const [shown, more] = useFirst(items);
   if (items.length === 0) return <Empty>No exposure.</Empty>;
   const short = items.some((item) => Number(item.short) > 0);
   return (
@@ -86,7 +97,7 @@ export function ExposureTable({ title, items }: { title: string; items: readonly
           </tr>
         </thead>
         <tbody>
-          {items.map((item) => (
+          {shown.map((item) => (
             <tr key={item.name}>
               <td>{item.name}</td>
               <td className="num">{money(item.gross, 0)}</td>
@@ -99,21 +110,23 @@ export function ExposureTable({ title, items }: { title: string; items: readonly
           ))}
         </tbody>
       </table>
+      {more}
     </div>
   );
 }
 
 export function ContributionTable({ found }: { found: Measured<{ var: number; volatility: number; items: Contribution[] }> }) {
+  const items = found.status === "ok" ? [...found.items].sort((a, b) => b.component_var - a.component_var) : [];
+  const [shown, more] = useFirst(items);
   if (found.status !== "ok") return <Empty>{found.message}</Empty>;
-  if (found.items.length === 0) return <Empty>The book is empty.</Empty>;
-  const items = [...found.items].sort((a, b) => b.component_var - a.component_var);
+  if (items.length === 0) return <Empty>The book is empty.</Empty>;
   return (
     <>
       <div className="scroll">
         <table data-testid="contributions">
           <thead><tr><th>Symbol</th><th className="num">Weight</th><th className="num">VaR in it</th><th className="num">Per unit</th><th className="num">Of volatility</th></tr></thead>
           <tbody>
-            {items.map((item) => (
+            {shown.map((item) => (
               <tr key={item.symbol}>
                 <td><b className="symbol">{item.symbol}</b></td>
                 <td className="num">{percent(item.weight)}</td>
@@ -125,6 +138,7 @@ export function ContributionTable({ found }: { found: Measured<{ var: number; vo
           </tbody>
         </table>
       </div>
+      {more}
       <p className="foot">The parts sum to the whole: VaR {percent(found.var)} (normal, one session), volatility {percent(found.volatility)} a year.</p>
     </>
   );

@@ -8,19 +8,19 @@ import { WhatIfTable } from "./what_if";
 export function StressTable({ items }: { items: readonly Stress[] }) {
   return (
     <div className="scroll">
-      <table data-testid="stress-table">
+      <table data-testid="stress-table" className="stacked">
         <thead>
-          <tr><th>Scenario</th><th className="num">Index</th><th className="num">Change</th><th className="num">Of equity</th><th>Would cross</th><th>Moves taken from</th></tr>
+          <tr><th>Scenario</th><th className="num">Index</th><th className="num">Change</th><th className="num">Loss, of equity</th><th>Would cross</th><th>Moves taken from</th></tr>
         </thead>
         <tbody>
           {items.map((item) => (
             <tr key={item.scenario.id}>
               <td>{item.scenario.name} {item.scenario.hindsight && <Tag>after the desk's clock</Tag>}</td>
-              <td className="num">{percent(item.scenario.market_move, 1, true)}</td>
-              <td className="num">{signedMoney(item.change, 0)}</td>
-              <td className="num">{sharePercent(item.loss_share)}</td>
-              <td><Crossed item={item} /></td>
-              <td className="muted">{usedBy(item)}</td>
+              <td className="num" data-label="Index">{percent(item.scenario.market_move, 1, true)}</td>
+              <td className="num" data-label="Change">{signedMoney(item.change, 0)}</td>
+              <td className="num" data-label="Loss, of equity">{sharePercent(item.loss_share)}</td>
+              <td data-label="Would cross"><span><Crossed item={item} /></span></td>
+              <td className="muted" data-label="Moves taken from">{usedBy(item)}</td>
             </tr>
           ))}
         </tbody>
