@@ -41,8 +41,8 @@ from pipeline.context import rules_context
 from pipeline.faults import reach
 from pipeline.notify.outbox import enqueue
 from pipeline.policy import facts_of
-from pipeline.risk_inputs import of_edited
-from pipeline.store import Principal, Store, now
+from pipeline.risk_inputs import market_of, of_edited
+from pipeline.store import Principal, Store, now, require_run
 from tools.canonical import plain
 from tools.errors import ApprovalError
 from tools.risk.controls import check_order, verdict
@@ -124,6 +124,8 @@ def edit(
     if reason_code is None or reason_code not in EDIT_CODES:
         raise ApprovalError(f"an edit needs a reason_code of {', '.join(sorted(EDIT_CODES))}", code="invalid")
     law = in_force(store)
+    with store.db.read() as session:
+        market_of(require_run(session))
     with store.db.write() as session:
         asked = find_question(session, approval_id)
         require_digest(asked, digest)

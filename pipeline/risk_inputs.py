@@ -50,11 +50,15 @@ def of_proposal(around: Surroundings, proposal: Proposal, sector: str) -> WhatIf
     )  # fmt: skip
 
 
+def market_of(run: RunRow) -> MarketData:
+    """The market of a run, opened once a process; the first time takes a second, so never inside a transaction."""
+    symbols = run.config.get("symbols")
+    return shared_market(None if symbols is None else tuple(symbols))
+
+
 def of_edited(run: RunRow, proposal: Proposal, view: PortfolioView, sector: str, limits: Limits) -> WhatIf:
     """The same for a proposal that a person edited, on the book and the clock it was asked with."""
-    symbols = run.config["symbols"]
-    market = shared_market(None if symbols is None else tuple(symbols))
-    as_of = proposal.as_of
+    market, as_of = market_of(run), proposal.as_of
     history = history_of(market, market.panel(as_of, WINDOW + 1), as_of)
     return of_proposal(Surroundings(history, known_scenarios(market, as_of), view, limits), proposal, sector)
 

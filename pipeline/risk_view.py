@@ -13,8 +13,7 @@ from sqlmodel import Session, col, select
 from memory.tables import CaseRow, EquityRow, RunRow
 from pipeline.activation import in_force
 from pipeline.book import open_positions, portfolio_view
-from pipeline.feed import shared_market
-from pipeline.risk_inputs import WINDOW, history_of, protection_of
+from pipeline.risk_inputs import WINDOW, history_of, market_of, protection_of
 from pipeline.store import Store, require_run
 from tools.canonical import round_float
 from tools.data.collectors.crises import read_crises
@@ -130,8 +129,7 @@ class _Stand:
 
 def _stand(store: Store, session: Session) -> _Stand:
     run = require_run(session)
-    symbols = run.config["symbols"]
-    market = shared_market(None if symbols is None else tuple(symbols))
+    market = market_of(run)
     index = max(0, run.session_index - (run.stage in BEFORE_CLOSE))
     tick = market.tick(market.sessions[index], "close")
     view = portfolio_view(session, run, market)

@@ -21,6 +21,7 @@ CASE_FIELDS = {
     "risk_effect", "digest", "opened", "proposal", "review", "checks", "approval_id", "updated",
 }  # fmt: skip
 ROUTES = {
+    "GET /risk", "GET /exposure", "POST /risk/stress", "POST /risk/what-if",
     "GET /notifications", "POST /notifications/test", "GET /delegations", "POST /delegations",
     "POST /delegations/{delegation_id}/end", "GET /policy", "GET /attention", "GET /sla",
     "POST /approvals/{approval_id}/views", "POST /approvals/decisions", "POST /approvals/{approval_id}/extend",

@@ -16,7 +16,6 @@ from tools.risk.measures.types import (
     Shock,
     StressResult,
     Used,
-    decimal_of,
     figure,
 )
 from tools.risk.types import Limits, PortfolioView
@@ -52,7 +51,7 @@ def put_through(
 
 def _moved(scenario: Scenario, symbol: str, sector: str, value: Decimal, betas: Mapping[str, float]) -> PositionStress:
     move, used, beta, source = _move_of(scenario, symbol, sector, betas)
-    change = (value * decimal_of(move)).quantize(MONEY_STEP)
+    change = (value * Decimal(repr(figure(move)))).quantize(MONEY_STEP)
     return PositionStress(
         symbol=symbol,
         sector=sector,

@@ -33,8 +33,8 @@ def figure(value: float) -> float:
 
 
 def decimal_of(value: float) -> Decimal:
-    """The same figure in decimal, through its shortest text."""
-    return Decimal(format(Decimal(repr(figure(value))), "f"))
+    """A figure in decimal, to six places (half even), so that it is written without an exponent."""
+    return Decimal(repr(figure(value))).quantize(SHARE_STEP)
 
 
 class NotEnough(Frozen):
