@@ -18,6 +18,9 @@ NORMAL_SESSIONS = 30
 CORNISH_FISHER_SESSIONS = 60
 """A fourth moment of fewer sessions says little."""
 
+FARTHEST = -6.0
+"""Standard deviations beyond which a normal tail weighs nothing (one in a billion)."""
+
 
 def sessions_needed(confidence: float) -> int:
     """Sessions that leave at least two losses beyond the historical quantile: 40 at 95 %, 200 at 99 %."""
@@ -101,14 +104,12 @@ def _corrected(first: float, second: float, third: float, skew: float, kurtosis:
 
 
 def _increasing(z: float, skew: float, kurtosis: float) -> bool:
-    """Whether the expansion has a positive slope everywhere at and below z."""
-    square, slope, level = (
-        kurtosis / 8 - skew * skew / 6, skew / 3, 1 - kurtosis / 8 + 5 * skew * skew / 36
-    )  # fmt: skip
-    if square < 0 or (square == 0 and slope > 0):
-        return False
-    lowest = min(z, -slope / (2 * square)) if square > 0 else z
-    return square * lowest * lowest + slope * lowest + level > 0
+    """Whether the expansion rises between `FARTHEST` and z: its slope is a parabola, so three points tell."""
+    square, slope, level = (kurtosis / 8 - skew * skew / 6, skew / 3, 1 - kurtosis / 8 + 5 * skew * skew / 36)
+    points = [FARTHEST, z]
+    if square > 0:
+        points.append(min(z, max(FARTHEST, -slope / (2 * square))))
+    return all(square * x * x + slope * x + level > 0 for x in points)
 
 
 def _tail(

@@ -18,7 +18,7 @@ from tools.risk.measures.var import cornish_fisher, historical, normal, sessions
 
 Method = Callable[..., TailRisk | NotEnough]
 METHODS = [historical, normal, cornish_fisher]
-RETURNS = arrays(np.float64, st.integers(60, 160), elements=st.floats(-0.2, 0.2, width=32))
+RETURNS = arrays(np.float64, st.integers(60, 160), elements=st.floats(-0.25, 0.25, width=32))
 
 
 def ok(found: TailRisk | NotEnough) -> TailRisk:
