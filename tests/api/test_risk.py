@@ -17,7 +17,7 @@ SEPTEMBER, CRASH = "2008-09", "2010-05-06"
 
 def test_the_book_is_measured_with_its_conventions(client: TestClient) -> None:
     risk = client.get("/api/v1/risk").json()
-    assert (risk["session"], risk["positions"], risk["pending"]) == ("2009-11-17", 1, 0)
+    assert (risk["session"], risk["positions"], risk["pending"]) == ("2009-11-24", 1, 0)
     tail = risk["tail"]["historical"]
     assert tail["cvar"] >= tail["var"] > 0
     convention = tail["convention"]
