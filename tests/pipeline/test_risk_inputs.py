@@ -52,8 +52,9 @@ async def test_no_scenario_from_after_the_clock_becomes_evidence(case: parked.Ca
 
 async def test_an_edit_is_measured_again(case: parked.Case) -> None:
     before, first = told(case)
+    asked = case.question
     await asyncio.to_thread(
-        edit, case.store, case.question.approval_id, principal=ANN, digest=case.question.digest, change=Change(quantity=5),
+        edit, case.store, asked.approval_id, principal=ANN, digest=asked.digest, change=Change(quantity=5),
         reason="half of it", reason_code="smaller_size",
     )  # fmt: skip
     after, second = told(case)

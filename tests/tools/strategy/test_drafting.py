@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -173,7 +174,8 @@ def test_an_entry_cites_how_it_was_sized_and_what_protects_it() -> None:
     assert sizing.payload["method"] == "fixed_risk"
     assert sizing.payload["binding"] == "max_trade_share"
     assert sizing.payload["quantity"] == made.proposal.quantity
-    assert sizing.payload["sizes"]["method"]["quantity"] > made.proposal.quantity  # type: ignore[index, call-overload]
+    sizes: Any = sizing.payload["sizes"]
+    assert sizes["method"]["quantity"] > made.proposal.quantity == sizes["max_trade_share"]["quantity"]
     assert (guard.kind, guard.payload["factor"]) == ("protection", "1")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tools.risk.measures.returns import refuse
 from tools.risk.measures.types import Array, History, NotEnough, Relation, figure
@@ -36,7 +35,7 @@ def betas(history: History) -> dict[str, float]:
     """Beta of every symbol with a whole history of enough sessions; one without is left out."""
     if refuse(history.index, SESSIONS, "beta") is not None or not np.ptp(history.index):
         return {}
-    whole: NDArray[np.bool_] = np.isfinite(history.returns).all(axis=0)
+    whole = np.isfinite(history.returns.sum(axis=0))
     centred = history.index - history.index.mean()
     with np.errstate(invalid="ignore"):
         slopes = centred @ history.returns / (centred @ centred)

@@ -26,7 +26,7 @@ def history(sessions: int = 80, symbols: tuple[str, ...] = ("AAA", "BBB", "CCC")
     return History(days, symbols, drawn[:, 1:] + drawn[:, :1], drawn[:, 0])
 
 
-def book(equity: Decimal = MILLION, **values: int) -> Book:
+def book(**values: int) -> Book:
     """A book of signed money by symbol, at a price of 10; every holding risks a tenth of its value."""
     holdings = tuple(
         Holding(
@@ -35,7 +35,7 @@ def book(equity: Decimal = MILLION, **values: int) -> Book:
         )
         for symbol, value in sorted(values.items())
     )  # fmt: skip
-    return Book(equity=equity, holdings=holdings)
+    return Book(equity=MILLION, holdings=holdings)
 
 
 def view(equity: Decimal = MILLION, peak: Decimal = MILLION, positions: tuple[PositionView, ...] = ()) -> PortfolioView:

@@ -137,4 +137,5 @@ def test_no_low_counts_for_more_than_trades_that_stood() -> None:
 
 def test_a_scenario_without_a_book_costs_nothing() -> None:
     found = put_through(Scenario(id="x", name="x", market_move=-0.5), book(), {}, view(), LIMITS)
-    assert (found.change, found.loss_share, found.positions) == (0, 0, ())
+    assert found.change == found.loss_share == 0
+    assert found.positions == ()
