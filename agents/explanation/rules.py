@@ -179,7 +179,7 @@ def _counterfactuals(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
 
 
 def _what_if(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
-    """Name the change that takes most of its limit, and what becomes of value at risk."""
+    """Name the change that takes most of the room left under its limit, and what becomes of value at risk."""
     source = next(iter(builder.find("what_if", brief.proposal.symbol)), None)
     if source is None:
         return
@@ -191,7 +191,7 @@ def _what_if(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
         if item.before is not None and item.after is not None and item.limit is not None:
             builder.say(
                 "what_if",
-                f"Its largest step against a limit: {item.label} goes from {percent(item.before)} to "
+                f"Measured by the room its limits leave, it moves {item.label} most: from {percent(item.before)} to "
                 f"{percent(item.after)} of equity, of a maximum of {percent(item.limit)}.",
                 (source,),
             )

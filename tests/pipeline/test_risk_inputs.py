@@ -39,7 +39,7 @@ async def test_an_asked_case_says_what_its_order_does_to_the_book(case: parked.C
     assert row.unresolved == 0
     assert found.find("gross").before == 0
     assert found.find("gross").after is not None
-    assert "Its largest step against a limit" in row.body["prose"]
+    assert "Measured by the room its limits leave, it moves" in row.body["prose"]
     assert "Historical value at risk over the next session, at 95 % confidence" in row.body["prose"]
 
 

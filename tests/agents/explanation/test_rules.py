@@ -160,9 +160,9 @@ def said(explanation: Explanation, kind: str) -> str:
     return " ".join(claim.text for claim in explanation.claims if claim.kind == kind)
 
 
-async def test_the_largest_step_against_a_limit_is_named_with_figures_that_resolve() -> None:
+async def test_the_change_that_takes_most_of_the_room_left_is_named_with_figures_that_resolve() -> None:
     told = said(await explained(with_evidence(effect())), "what_if")
-    assert "risk to the stops goes from 1.55 % to 1.70 % of equity, of a maximum of 5.00 %" in told
+    assert "it moves risk to the stops most: from 1.55 % to 1.70 % of equity, of a maximum of 5.00 %" in told
     assert "at 95 % confidence, goes from 1.03 % to 1.07 % of equity" in told
 
 

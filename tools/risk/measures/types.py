@@ -278,7 +278,7 @@ class WhatIf(Frozen):
     price: Decimal
     stop_price: Decimal | None = None
     changes: tuple[Change, ...]
-    largest: str | None = Field(description="the measure of the book whose change is the largest part of its limit")
+    largest: str | None = Field(description="the measure of the book whose change is the largest part of the room left")
     incremental_var: Decimal | None
     marginal_var: Decimal | None
     confidence: float

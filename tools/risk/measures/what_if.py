@@ -170,11 +170,13 @@ def _change(around: Surroundings, name: str, before: Decimal | NotEnough, after:
 
 
 def _largest(changes: Sequence[Change]) -> str | None:
-    """The book's measure whose change is the largest part of its limit; the first of several, None when none moves."""
-    held = [
-        (abs(item.change) / item.limit, item.measure)
+    """The book's measure whose change is the largest part of the room its limit left; the first of several.
+
+    Beyond its limit a measure has no room left and comes first. None when nothing with a limit moves.
+    """
+    parts = {
+        item.measure: abs(item.change) / max(item.limit - item.before, SHARE_STEP)
         for item in changes
-        if item.change and item.limit and item.measure not in _OF_ONE_NAME
-    ]
-    best = max((part for part, _ in held), default=None)
-    return next((name for part, name in held if part == best), None)
+        if item.change and item.limit and item.before is not None and item.measure not in _OF_ONE_NAME
+    }
+    return max(parts, key=lambda name: parts[name], default=None)

@@ -14,7 +14,7 @@ export function WhatIfTable({ found }: { found: WhatIf }) {
           {found.changes.map((item) => (
             <tr key={item.measure} className={item.measure === found.largest ? "largest" : undefined}>
               <td>
-                {item.label} {item.measure === found.largest && <Tag>largest step</Tag>}
+                {item.label} {item.measure === found.largest && <Tag>most of its room</Tag>}
                 {item.missing && <small className="muted"> {item.missing}</small>}
               </td>
               <td className="num">{amount(item, item.before)}</td>

@@ -50,8 +50,11 @@ def test_a_measure_is_held_against_its_limit_by_name() -> None:
     assert found.find("beta").limit is None
 
 
-def test_the_largest_step_is_of_the_book_and_relative_to_its_limit() -> None:
+def test_the_largest_step_is_of_the_book_and_relative_to_the_room_left() -> None:
     assert tried(book(), stop_price=None).largest == "open_risk"
+    assert tried(book(), stop_price=D("9.9")).largest == "sector"
+    assert tried(book(AAA=240_000), stop_price=D("9.9"), quantity=100).largest == "sector"
+    assert tried(book(BBB=480_000), stop_price=D(9)).largest == "open_risk"
     assert tried(book(), quantity=0).largest is None
 
 
