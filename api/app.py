@@ -29,6 +29,7 @@ from api.routes import (
     people,
     replays,
     reports,
+    risk,
     session,
     sla,
     strategies,
@@ -66,7 +67,7 @@ def _operation_id(route: APIRoute) -> str:
 
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, changes, ledger, book,
-    notifications, sla, replays, reports, strategies,
+    risk, notifications, sla, replays, reports, strategies,
 )  # fmt: skip
 
 

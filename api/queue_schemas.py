@@ -12,6 +12,7 @@ from api.errors import ErrorBody
 from api.schemas import BandBody, Body, BoundExplanation, CaseBody, Text
 from pipeline.approvals import DecisionResult, ReasonCode
 from pipeline.policy import Policy
+from tools.risk.measures.types import WhatIf
 
 
 class SignatureBody(BaseModel):
@@ -65,6 +66,7 @@ class ApprovalBody(BaseModel):
     may_sign: bool = True
     may_not_because: str | None = None
     questions: list[QuestionBody] = []
+    what_if: WhatIf | None = None
 
 
 class EditBody(Body):

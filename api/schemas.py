@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from pipeline.desk_view import CurvePoint, DeskView
+from tools.risk.measures.types import WhatIf
 from tools.risk.types import Check
 from tools.types import CaseState, Change, Evidence, Finding, Outcome, Proposal, Review
 
@@ -149,6 +150,7 @@ class CaseDetail(CaseBody):
     fills: list[FillBody]
     outcome: Outcome | None
     history: list[HistoryBody]
+    what_if: WhatIf | None = None
 
 
 class BandBody(BaseModel):

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from memory.tables import CaseRow, OutcomeRow
 from tools.canonical import plain
 from tools.data.types import Instrument
+from tools.risk.measures.types import WhatIf
 from tools.risk.types import Check, Counterfactual, PortfolioView
 from tools.types import CaseState, Evidence, Proposal, RecalledCase, Review
 
@@ -45,6 +46,11 @@ def portfolio_evidence(view: PortfolioView, as_of: datetime) -> Evidence:
         "positions": len(view.positions),
     }  # fmt: skip
     return Evidence.of("portfolio", "pipeline.book", payload, event_time=as_of, known_at=as_of)
+
+
+def what_if_evidence(found: WhatIf, as_of: datetime) -> Evidence:
+    source = "tools.risk.measures.what_if"
+    return Evidence.of("what_if", source, plain(found), event_time=as_of, known_at=as_of, symbol=found.symbol)
 
 
 def recall_evidence(recalled: Sequence[RecalledCase], symbol: str, as_of: datetime) -> Evidence:

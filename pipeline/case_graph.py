@@ -34,11 +34,13 @@ from pipeline.desk import Desk
 from pipeline.faults import reach
 from pipeline.flow import checked_view
 from pipeline.policy import facts_of
+from pipeline.risk_inputs import of_proposal
 from pipeline.submission import OpenMarket, submit_case
 from pipeline.work import CycleWork
 from tools.canonical import content_sha256, plain
 from tools.risk.controls import check_order, verdict
 from tools.risk.counterfactuals import counterfactuals
+from tools.risk.measures.what_if import Surroundings
 from tools.risk.types import Check, MarketView, PortfolioView
 from tools.strategy.types import Features
 from tools.types import CaseState, RecalledCase, Review
@@ -134,6 +136,7 @@ def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief |
     view, seen = _views(context, case)
     checks = tuple(Check.model_validate(item) for item in case.checks or [])
     changed = counterfactuals(case.order, view, seen, desk.law.limits)
+    around = Surroundings(work.history, work.scenarios, view, desk.law.limits)
     review = Review.model_validate(case.review)
     recalled: tuple[RecalledCase, ...] = ()
     if desk.recall is not None:
@@ -149,6 +152,7 @@ def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief |
         briefs.checks_evidence(checks, case.symbol, as_of), briefs.counterfactual_evidence(changed, case.symbol, as_of),
         briefs.review_evidence(review, case.symbol, as_of), briefs.recall_evidence(recalled, case.symbol, as_of),
         briefs.portfolio_evidence(view, as_of),
+        briefs.what_if_evidence(of_proposal(around, case.order, seen.sector), as_of),
     )  # fmt: skip
     return ExplanationBrief(
         run_id=desk.run_id, cycle_id=case.cycle_id, as_of=as_of, case_id=case_id, proposal=case.order, review=review,

@@ -30,9 +30,11 @@ from pipeline.briefs import portfolio_evidence, recall_evidence, recalled_cases,
 from pipeline.desk import Desk
 from pipeline.findings import keep_finding
 from pipeline.opening import open_all
+from pipeline.risk_inputs import edges_of, protection_finding, protection_of
 from pipeline.work import CycleWork
 from tools.canonical import plain
 from tools.risk.breaches import passive_breaches
+from tools.strategy.drafting import protection_evidence
 from tools.strategy.ranking import rank
 from tools.types import ORDER_KINDS, Evidence, Finding, Proposal, RecalledCase, Review
 
@@ -179,15 +181,28 @@ async def detect_findings(state: CycleState, runtime: Runtime[CycleContext]) -> 
 
 def _draft(context: CycleContext) -> list[dict[str, Any]]:
     desk, work = context.desk, context.work
+    limits, as_of = desk.law.limits, work.tick.as_of
     with desk.db.read() as session:
         view = portfolio_view(session, session.get_one(RunRow, desk.run_id), desk.market)
+        edges = edges_of(session, desk.run_id)
+        protection = protection_of(session, desk.run_id, limits.protection)
     candidates = work.candidates(view)
-    proposals = rank(work.draft(view, candidates))
+    drafted = work.draft(view, candidates, edges, protection)
+    proposals = rank(item.proposal for item in drafted)
+    guarded = protection_evidence(protection, limits, as_of)
     with desk.db.write() as session:
         evidence_store.keep(session, [item for candidate in candidates for item in candidate.evidence])
+        evidence_store.keep(session, [guarded, *(one for item in drafted for one in item.evidence)])
+        if protection.begins:
+            keep_finding(
+                session, session.get_one(RunRow, desk.run_id), protection_finding(protection, guarded, work.cycle_id)
+            )
         record(
             session, run_id=desk.run_id, cycle_id=work.cycle_id, kind="tool", call="strategy.draft",
-            request={"portfolio": view, "candidates": list(candidates)}, response=list(proposals),
+            request={
+                "portfolio": view, "candidates": list(candidates), "edges": edges, "protection": protection,
+            },
+            response=list(proposals),
         )  # fmt: skip
     return [plain(item) for item in proposals]
 

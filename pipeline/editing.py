@@ -42,14 +42,15 @@ from pipeline.context import rules_context
 from pipeline.faults import reach
 from pipeline.notify.outbox import enqueue
 from pipeline.policy import Facts, facts_of
-from pipeline.store import Principal, Store, now
+from pipeline.risk_inputs import market_of, of_edited
+from pipeline.store import Principal, Store, now, require_run
 from pipeline.terms import report, require_unaltered, terms_of
 from tools.canonical import plain
 from tools.errors import ApprovalError
 from tools.risk.controls import check_order, verdict
 from tools.risk.counterfactuals import counterfactuals
 from tools.risk.types import Check, Counterfactual, MarketView, PortfolioView
-from tools.types import ORDER_KINDS, Frozen, Proposal, Review
+from tools.types import ORDER_KINDS, Evidence, Frozen, Proposal, Review
 
 
 class Edit(Frozen):
@@ -143,6 +144,8 @@ def _edit(
     text: str,
     reason_code: ReasonCode,
 ) -> DecisionResult:
+    with store.db.read() as session:
+        market_of(require_run(session))
     with store.db.write() as session:
         law = read_law(session)
         asked = find_question(session, approval_id)
@@ -226,7 +229,11 @@ def _rebind(
     case, row = asked.case, asked.row
     as_of = proposal.as_of
     other = counterfactuals(proposal, inputs.portfolio, inputs.market, law.limits)
-    brief = _brief(inputs.brief, proposal, checks, other)
+    effect = briefs.what_if_evidence(
+        of_edited(asked.run, proposal, inputs.portfolio, inputs.market.sector, law.limits),
+        as_of,
+    )
+    brief = _brief(inputs.brief, proposal, checks, other, effect)
     context = rules_context(store, case.run_id, case.cycle_id, RunBudget(store.db, case.run_id, 1))
     made = asyncio.run(explain(brief, context))
     evidence_store.keep(session, brief.evidence)
@@ -252,13 +259,17 @@ def _rebind(
 
 
 def _brief(
-    before: ExplanationBrief, proposal: Proposal, checks: tuple[Check, ...], other: tuple[Counterfactual, ...]
+    before: ExplanationBrief,
+    proposal: Proposal,
+    checks: tuple[Check, ...],
+    other: tuple[Counterfactual, ...],
+    effect: Evidence,
 ) -> ExplanationBrief:
-    replaced = {"proposal", "checks", "counterfactual"}
+    replaced = {"proposal", "checks", "counterfactual", "what_if"}
     as_of, symbol = proposal.as_of, proposal.symbol
     fresh = (
         briefs.proposal_evidence(proposal), briefs.checks_evidence(checks, symbol, as_of),
-        briefs.counterfactual_evidence(other, symbol, as_of),
+        briefs.counterfactual_evidence(other, symbol, as_of), effect,
     )  # fmt: skip
     kept = tuple(item for item in before.evidence if item.kind not in replaced)
     return before.model_copy(

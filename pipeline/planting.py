@@ -13,6 +13,7 @@ from pipeline import canaries
 from pipeline.book import portfolio_view
 from pipeline.canaries import CanaryPlan
 from pipeline.desk import Desk
+from pipeline.risk_inputs import edges_of, protection_of
 from pipeline.work import CycleWork
 from tools.strategy.canaries import flawed
 from tools.types import Proposal, Review
@@ -51,9 +52,11 @@ def prepare(desk: Desk, work: CycleWork, proposals: tuple[Proposal, ...]) -> Pla
             select(CaseRow.symbol).where(CaseRow.run_id == run.id, col(CaseRow.state).in_(open_states))
         ).all()
         taken = {p.symbol for p in proposals} | {p.symbol for p in view.positions} | set(open_symbols)
+        edges = edges_of(session, run.id)
+        protection = protection_of(session, run.id, desk.law.limits.protection)
         made = flawed(
             plan.flaw, plan.pick, features=work.features, taken=taken, portfolio=view, limits=desk.law.limits,
-            run_id=run.id, cycle_id=work.cycle_id, as_of=work.tick.as_of,
+            run_id=run.id, cycle_id=work.cycle_id, as_of=work.tick.as_of, edges=edges, protection=protection,
         )  # fmt: skip
         if made is None:
             return None

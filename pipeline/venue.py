@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from memory.tables import RunRow
+from pipeline.feed import open_market
 from pipeline.store import Store
-from tools.data.collectors.embedded import EmbeddedMarket
-from tools.data.types import MarketData
 from tools.errors import ConfigError
 from tools.execution.brokers.simulation import SimulationBroker
 
-
-def open_market(symbols: Sequence[str] | None) -> MarketData:
-    """The embedded market over the chosen names; None is every complete name."""
-    return EmbeddedMarket(symbols)
+__all__ = ["open_broker", "open_market"]
 
 
 def open_broker(store: Store, run: RunRow) -> SimulationBroker:

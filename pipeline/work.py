@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
 from pipeline.desk import Desk
+from pipeline.risk_inputs import history_of, known_scenarios
 from tools.data import asof, quality
 from tools.data.evidence import observation_evidence
 from tools.data.types import Headline, Panel, QualityIssue
 from tools.risk.groups import Groups, correlated
+from tools.risk.measures.types import History, Scenario
+from tools.risk.protection import ProtectionState
 from tools.risk.types import PortfolioView
 from tools.semantic.signals import headline_readings, headline_signals
 from tools.strategy import drafting
+from tools.strategy.drafting import Drafted
 from tools.strategy.features import compute
 from tools.strategy.generators import exits, reversion, trend
+from tools.strategy.sizing_types import Edge
 from tools.strategy.types import Candidate, Features
 from tools.types import Evidence, Proposal, Signal, Tick
 
@@ -80,13 +86,29 @@ class CycleWork:
             *reversion.candidates(self.panel, self.features, as_of),
         )
 
-    def draft(self, portfolio: PortfolioView, candidates: tuple[Candidate, ...]) -> tuple[Proposal, ...]:
+    @cached_property
+    def history(self) -> History:
+        """Returns that the measures of risk read, the same for every case of the cycle."""
+        return history_of(self.desk.market, self.panel, self.tick.as_of)
+
+    @cached_property
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """Stress scenarios that were known by now."""
+        return known_scenarios(self.desk.market, self.tick.as_of)
+
+    def draft(
+        self,
+        portfolio: PortfolioView,
+        candidates: tuple[Candidate, ...],
+        edges: Mapping[str, Edge],
+        protection: ProtectionState,
+    ) -> tuple[Drafted, ...]:
         """Sized proposals; an entry in a name that is in the headlines carries that tainted evidence."""
         drafted = drafting.draft(
             candidates, portfolio=portfolio, limits=self.desk.law.limits, run_id=self.desk.run_id,
-            cycle_id=self.cycle_id, as_of=self.tick.as_of,
+            cycle_id=self.cycle_id, as_of=self.tick.as_of, edges=edges, protection=protection,
         )  # fmt: skip
-        return tuple(self._with_text(item) for item in drafted)
+        return tuple(item._replace(proposal=self._with_text(item.proposal)) for item in drafted)
 
     def _with_text(self, proposal: Proposal) -> Proposal:
         about = [item.id for item in self.evidence if item.taint and item.symbol == proposal.symbol]

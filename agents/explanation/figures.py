@@ -17,7 +17,7 @@ _UNITS: dict[Unit, frozenset[str]] = {
     "fraction": frozenset({
         "momentum_60", "volatility_20", "drawdown", "factor", "strength", "confidence", "calibrated_confidence",
         "similarity", "excess_return", "mean_excess_return", "view_return", "index_return", "interval_low",
-        "interval_high",
+        "interval_high", "incremental_var", "marginal_var",
     }),
     "money": frozenset({
         "close", "sma_20", "sma_50", "high_55", "atr_14", "adv_20", "reference_price", "notional", "stop_price", "atr",
@@ -141,6 +141,6 @@ def _unit(item: Evidence, path: tuple[str, ...]) -> Unit:
     beside = parent if isinstance(parent, dict) else {}
     if key in ("original", "changed"):
         return _BY_FIELD.get(str(beside.get("field")), "plain")
-    if key in ("value", "limit") and "unit" in beside:
+    if key in ("value", "limit", "before", "after") and "unit" in beside:
         return _BY_DECLARED.get(str(beside["unit"]), "plain")
     return _BY_KEY.get(key, "plain")

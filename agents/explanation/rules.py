@@ -9,6 +9,7 @@ from agents.explanation.claims import ClaimBuilder, exact, money, percent
 from agents.explanation.figures import as_number
 from agents.explanation.output import Claim, ClaimKind, Explanation, ExplanationStats
 from agents.opinion import ExplanationBrief
+from tools.risk.measures.types import WhatIf
 from tools.risk.types import Check
 from tools.types import Evidence
 
@@ -27,6 +28,7 @@ def explain(brief: ExplanationBrief) -> Explanation:
     _proposal(builder, brief)
     binding = binding_check(brief.checks)
     _controls(builder, brief, binding)
+    _what_if(builder, brief)
     _review(builder, brief)
     _counterfactuals(builder, brief)
     _similar(builder, brief)
@@ -98,6 +100,7 @@ def _proposal(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
     )
     if proposal.factor < 1:
         builder.say("sizing", f"A review scaled it to {percent(proposal.factor, 0)} of what was drafted.", own)
+    _sizing(builder, proposal.symbol)
     horizon = f"{proposal.horizon_sessions} session" + ("" if proposal.horizon_sessions == 1 else "s")
     builder.say(
         "view",
@@ -105,6 +108,21 @@ def _proposal(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
         f"{exact(proposal.confidence):.2f} that nothing has calibrated yet.",
         own,
     )
+
+
+def _sizing(builder: ClaimBuilder, symbol: str) -> None:
+    """Say by which method the size came about, and what held it down."""
+    for item in builder.find("sizing", symbol)[:1]:
+        method, asked, binding = (
+            str(item.payload.get(key)).replace("_", " ") for key in ("method", "asked", "binding")
+        )
+        held = "" if binding == "method" else f", held down by {binding}"
+        instead = "" if method == asked else f" {asked.capitalize()} could not size it; its evidence says why."
+        builder.say("sizing", f"It was sized by {method}{held}.{instead}", (item,))
+        factor = as_number(item.payload.get("factor"))
+        if factor is not None and factor < 1:
+            guard = builder.find("protection")[:1]
+            builder.say("sizing", f"The drawdown protection scaled it to {percent(factor)}.", (item, *guard))
 
 
 def _controls(builder: ClaimBuilder, brief: ExplanationBrief, binding: Check | None) -> None:
@@ -158,6 +176,35 @@ def _counterfactuals(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
         change = {"quantity": "quantity", "price": "price", "sector_cap": "sector cap", "equity": "equity"}[item.field]
         verdict = "block it" if item.verdict == "block" else "let it pass"
         builder.quote("counterfactual", _full_stop(item.text), evidence, f"Another {change} would {verdict}.")
+
+
+def _what_if(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
+    """Name the change that takes most of the room left under its limit, and what becomes of value at risk."""
+    source = next(iter(builder.find("what_if", brief.proposal.symbol)), None)
+    if source is None:
+        return
+    found = WhatIf.model_validate(source.payload)
+    if found.largest is None:
+        builder.say("what_if", "It changes no measure that has a limit.", (source,))
+    else:
+        item = found.find(found.largest)
+        if item.before is not None and item.after is not None and item.limit is not None:
+            builder.say(
+                "what_if",
+                f"Measured by the room its limits leave, it moves {item.label} most: from {percent(item.before)} to "
+                f"{percent(item.after)} of equity, of a maximum of {percent(item.limit)}.",
+                (source,),
+            )
+    tail = found.find("var")
+    if tail.before is None or tail.after is None:
+        builder.say("what_if", "What it does to value at risk is not known: the history is too short.", (source,))
+    elif found.largest != tail.measure:
+        builder.say(
+            "what_if",
+            f"Historical value at risk over the next session, at {percent(exact(found.confidence), 0)} confidence, "
+            f"goes from {percent(tail.before)} to {percent(tail.after)} of equity.",
+            (source,),
+        )
 
 
 def _similar(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
@@ -277,7 +324,7 @@ def _full_stop(text: str) -> str:
 
 _PARAGRAPHS: tuple[tuple[ClaimKind, ...], ...] = (
     ("thesis", "sizing", "view"),
-    ("constraint", "control", "counterfactual"),
+    ("constraint", "control", "what_if", "counterfactual"),
     ("review", "dissent", "similar_case"),
     ("portfolio", "market", "finding"),
     ("headline",),

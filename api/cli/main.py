@@ -24,6 +24,7 @@ from api.cli import (
     people,
     policy,
     replay,
+    risk,
     strategies,
 )
 from api.cli.options import Call, HomeOption, JsonOption
@@ -45,7 +46,22 @@ def options(ctx: typer.Context, home: HomeOption = None, as_json: JsonOption = F
     ctx.obj = Call(home=home, as_json=as_json)
 
 
-for area in (replay, approvals, cases, decisions, ask, halts, law, policy, ledger, machine, people, notify, strategies):
+for area in (
+    replay,
+    approvals,
+    cases,
+    risk,
+    decisions,
+    ask,
+    halts,
+    law,
+    policy,
+    ledger,
+    machine,
+    people,
+    notify,
+    strategies,
+):
     area.register(app)
 
 

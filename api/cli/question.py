@@ -11,6 +11,7 @@ import typer
 from api.cli.changes import sentence, show_change
 from api.cli.options import Call, HomeOption, JsonOption
 from api.cli.output import print_fields, print_json, print_table, print_text
+from api.cli.risk import print_what_if
 
 
 def show(
@@ -51,6 +52,8 @@ def _print(asked: dict[str, Any], case: dict[str, Any]) -> None:
         print_text(asked["explanation"]["prose"])
     checks = ((c["control"], c["verdict"], c["value"], c["limit"], c["message"]) for c in case["checks"] or ())
     print_table("checks", ("control", "verdict", "value#", "limit#", "message"), checks)
+    if asked["what_if"] is not None:
+        print_what_if(asked["what_if"])
     evidence = ((e["id"], e["kind"], e["known_at"], json.dumps(e["payload"])[:300]) for e in case["evidence"])
     print_table("evidence", ("id", "kind", "known at", "what it says"), evidence)
     for said in asked["questions"]:

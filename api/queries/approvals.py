@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from api.errors import not_found
 from api.paging import Order, Page, select_page
-from api.queries.cases import case_body
+from api.queries.cases import case_body, what_ifs
 from api.queries.runs import RunQuery, run_filter
 from api.queue_schemas import ApprovalBody, QuestionBody, SignatureBody
 from api.schemas import BandBody, BoundExplanation
@@ -17,6 +17,7 @@ from memory.tables import ApprovalRow, CaseRow, DecisionRow, ExplanationRow, Run
 from pipeline.permissions import why_not
 from pipeline.questions import questions_of
 from pipeline.store import Principal, Store
+from tools.risk.measures.types import WhatIf
 from tools.types import ORDER_KINDS
 
 
@@ -63,6 +64,7 @@ def _bodies(store: Store, session: Session, rows: list[ApprovalRow], who: Princi
     runs = {r.id: r for r in session.exec(select(RunRow).where(col(RunRow.id).in_({row.run_id for row in rows})))}
     ids = [row.id for row in rows]
     said = session.exec(select(DecisionRow).where(col(DecisionRow.approval_id).in_(ids)).order_by(col(DecisionRow.id)))
+    effects = what_ifs(session, case_ids)
     answers: dict[str, list[DecisionRow]] = {}
     for answer in said:
         answers.setdefault(answer.approval_id, []).append(answer)
@@ -76,6 +78,7 @@ def _bodies(store: Store, session: Session, rows: list[ApprovalRow], who: Princi
             runs[row.run_id],
             answers.get(row.id, []),
             who,
+            effects.get(row.case_id),
         )
         for row in rows
         if row.case_id in cases and row.run_id in runs
@@ -91,6 +94,7 @@ def _body(
     run: RunRow,
     answers: list[DecisionRow],
     who: Principal,
+    effect: WhatIf | None,
 ) -> ApprovalBody:
     is_order = case.kind in ORDER_KINDS
     left = max(0, row.expires_index - run.session_index) if row.status == "pending" else 0
@@ -116,4 +120,5 @@ def _body(
             QuestionBody(principal=q.principal, question=q.question, answer=q.answer, at=q.asked_wall)
             for q in questions_of(session, row.id)
         ],
+        what_if=effect,
     )  # fmt: skip

@@ -26,6 +26,7 @@ from memory.tables import (
     OutcomeRow,
 )
 from pipeline.store import Store
+from tools.risk.measures.types import WhatIf
 from tools.risk.types import Check
 from tools.types import CaseState, Change, Evidence, Proposal, Review
 
@@ -99,6 +100,7 @@ def get_case(store: Store, case_id: str) -> CaseDetail:
             fills=[fill_body(fill) for fill in fills],
             outcome=outcome.body if outcome else None,
             history=_history(session, case_id),
+            what_if=what_ifs(session, [case_id]).get(case_id),
         )
 
 
@@ -111,6 +113,17 @@ def _evidence(session: Session, row: CaseRow) -> list[Evidence]:
     ordered = list(dict.fromkeys(cited))
     found = {e.id: e.body for e in session.exec(select(EvidenceRow).where(col(EvidenceRow.id).in_(ordered)))}
     return [found[evidence_id] for evidence_id in ordered if evidence_id in found]
+
+
+def what_ifs(session: Session, case_ids: list[str]) -> dict[str, WhatIf]:
+    """By case, what its order would do to the book: the evidence that its explanation cites."""
+    cited: dict[str, str] = {}
+    for told in session.exec(select(ExplanationRow).where(col(ExplanationRow.case_id).in_(case_ids))):
+        for claim in told.body.get("claims", []):
+            if claim.get("kind") == "what_if":
+                cited |= dict.fromkeys(claim.get("evidence_ids", []), told.case_id)
+    rows = session.exec(select(EvidenceRow).where(col(EvidenceRow.id).in_(list(cited)), EvidenceRow.kind == "what_if"))
+    return {cited[row.id]: WhatIf.model_validate(row.body.payload) for row in rows}
 
 
 def _decisions(session: Session, case_id: str) -> list[DecisionBody]:

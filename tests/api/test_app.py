@@ -23,6 +23,7 @@ CASE_FIELDS = {
 ROUTES = {
     "GET /cases/{case_id}/report", "GET /replays/{target}", "GET /strategies",
     "POST /strategies/{name}/enable",
+    "GET /risk", "GET /exposure", "POST /risk/stress", "POST /risk/what-if",
     "GET /notifications", "POST /notifications/test", "GET /delegations", "POST /delegations",
     "POST /delegations/{delegation_id}/end", "GET /policy", "GET /law", "POST /changes", "GET /attention", "GET /sla",
     "POST /approvals/{approval_id}/views", "POST /approvals/decisions", "POST /approvals/{approval_id}/extend",
@@ -126,7 +127,7 @@ def test_a_case_has_the_published_fields_and_money_as_text(client: TestClient, s
 
 def test_a_case_in_full_shows_where_it_came_from_and_what_came_of_it(client: TestClient, seeded: Seeded) -> None:
     case = client.get(f"/api/v1/cases/{seeded.case_id}").json()
-    assert set(case) == CASE_FIELDS | {"evidence", "decisions", "orders", "fills", "outcome", "history"}
+    assert set(case) == CASE_FIELDS | {"evidence", "decisions", "orders", "fills", "outcome", "history", "what_if"}
     assert [item["id"] for item in case["evidence"]] == [seeded.evidence_id]
     assert case["fills"][0]["slippage"] == "10.00"
     assert case["orders"][0]["average_price"] == "120.60"

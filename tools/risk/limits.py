@@ -11,8 +11,12 @@ from pydantic import ValidationError
 
 from tools.errors import ConfigError
 from tools.risk.types import Limits
+from tools.strategy.generators import reversion, trend
 
 SHARE_DECIMALS = 6
+SIZED_STRATEGIES = frozenset({reversion.STRATEGY, trend.STRATEGY})
+"""Strategies that open positions: the names that `sizing.by_strategy` may have."""
+
 _ORDERED = (
     ("min_order_notional", "max_order_notional"),
     ("risk_per_trade", "max_total_open_risk"),
@@ -91,6 +95,12 @@ def _refuse_contradictions(limits: Limits) -> None:
                 f"limits file: {name} = {value} has more than {SHARE_DECIMALS} decimals; round it",
                 code="limits_invalid",
             )
+    unknown = sorted(set(limits.sizing.by_strategy) - SIZED_STRATEGIES)
+    if unknown:
+        raise ConfigError(
+            f"limits file: sizing.by_strategy names {unknown[0]}; strategies are {', '.join(sorted(SIZED_STRATEGIES))}",
+            code="limits_invalid",
+        )
     for smaller, larger in _ORDERED:
         low, high = getattr(limits, smaller), getattr(limits, larger)
         if low > high:

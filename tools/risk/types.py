@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from tools.risk.protection import DrawdownProtection
+from tools.risk.sizing_policy import SizingPolicy
 from tools.types import Frozen, Side, Symbol
 
 
@@ -46,6 +48,8 @@ class Limits(Frozen):
     max_automatic_executions: int = Field(gt=0)
     max_clock_skew_seconds: int = Field(ge=0)
     cure_sessions: int = Field(ge=0)
+    sizing: SizingPolicy
+    protection: DrawdownProtection
 
 
 class PositionView(Frozen):

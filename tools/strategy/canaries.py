@@ -16,10 +16,12 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Literal, NamedTuple, get_args
 
+from tools.risk.protection import ProtectionState
 from tools.risk.types import Limits, PortfolioView
 from tools.strategy.drafting import draft
 from tools.strategy.evidence import entry, percent, shown
 from tools.strategy.generators import reversion, trend
+from tools.strategy.sizing_types import Edge
 from tools.strategy.types import Candidate, Features
 from tools.types import Evidence, Proposal
 
@@ -49,6 +51,8 @@ def flawed(
     run_id: str,
     cycle_id: str,
     as_of: datetime,
+    edges: Mapping[str, Edge] | None = None,
+    protection: ProtectionState | None = None,
 ) -> Flawed | None:
     """Make the bad entry that `flaw` and `pick` name; None when no free symbol lends itself to it.
 
@@ -64,9 +68,13 @@ def flawed(
         wish = _wish(flaw, features[symbol], features[other], pick, as_of)
         if wish is None:
             continue
-        drafted = draft((wish,), portfolio=portfolio, limits=limits, run_id=run_id, cycle_id=cycle_id, as_of=as_of)
+        drafted = draft(
+            (wish,), portfolio=portfolio, limits=limits, run_id=run_id, cycle_id=cycle_id, as_of=as_of, edges=edges,
+            protection=protection,
+        )  # fmt: skip
         if drafted:
-            return Flawed(drafted[0], wish.evidence)
+            made, sized = drafted[0]
+            return Flawed(made, (*wish.evidence, *sized))
     return None
 
 

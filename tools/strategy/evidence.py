@@ -104,5 +104,6 @@ def candidate(
     return Candidate(
         kind=kind, strategy=strategy, symbol=features.symbol, side=side, strength=view.strength,
         confidence=view.confidence, horizon_sessions=horizon_sessions, reason=reason, price=price, atr=atr,
+        volatility=features.volatility_20 if features.volatility_20 > 0 else None,
         signal=view, evidence=evidence, taint=any(item.taint for item in evidence),
     )  # fmt: skip

@@ -44,6 +44,7 @@ class Candidate(Frozen):
     reason: str = Field(description="one sentence whose figures stand in the evidence payload")
     price: Decimal
     atr: Decimal
+    volatility: float | None = Field(default=None, gt=0, description="annualised, over 20 sessions")
     signal: Signal
     evidence: tuple[Evidence, ...]
     taint: bool = False

@@ -15,6 +15,7 @@ import { AskPage, useChat } from "./pages/ask";
 import { CasePage } from "./pages/case";
 import { HistoryPage } from "./pages/history";
 import { OversightPage } from "./pages/oversight";
+import { RiskPage } from "./pages/risk";
 
 const POLL_MS = 5_000;
 
@@ -82,6 +83,7 @@ export function App({ locked }: { locked: boolean }) {
           {route.page === "overview" && <OverviewPage desk={desk.data} error={refused ? null : desk.error} />}
           {route.page === "approvals" && <ApprovalsPage id={route.id} desk={desk.data} />}
           {route.page === "ask" && <AskPage chat={chat} />}
+          {route.page === "risk" && <RiskPage desk={desk.data} />}
           {route.page === "case" && <CasePage key={route.id} id={route.id} />}
           {route.page === "history" && <HistoryPage tab={route.tab} desk={desk.data} />}
           {route.page === "oversight" && <OversightPage tab={route.tab} session={session} />}

@@ -11,8 +11,10 @@ from agents.explanation.output import Explanation
 from agents.explanation.rules import binding_check
 from agents.opinion import ExplanationBrief
 from tests.agents.builders import explanation_brief, headline, past, proposal, recall, rules_context
+from tools.canonical import plain
+from tools.risk.measures.types import Change, WhatIf
 from tools.risk.types import Check
-from tools.types import Review, ReviewReason
+from tools.types import Evidence, Review, ReviewReason
 
 
 async def explained(brief: ExplanationBrief) -> Explanation:
@@ -124,3 +126,67 @@ def test_the_binding_check_is_the_blocking_one_else_the_nearest() -> None:
     assert binding_check([near, blocked]) is blocked
     assert binding_check([near, blocked, missing]) is missing
     assert binding_check([]) is None
+
+
+def effect(
+    *, largest: str | None = "open_risk", tail: tuple[str | None, str | None] = ("0.0103", "0.0107")
+) -> Evidence:
+    """What the order would do to the book, as evidence."""
+
+    def change(measure: str, label: str, before: str | None, after: str | None, limit: str | None) -> Change:
+        pair = [None if value is None else Decimal(value) for value in (before, after, limit)]
+        return Change(measure=measure, label=label, unit="share", before=pair[0], after=pair[1], limit=pair[2])
+
+    found = WhatIf(
+        symbol=proposal().symbol, side="buy", quantity=150, price=Decimal("127.03"), largest=largest,
+        changes=(
+            change("open_risk", "risk to the stops", "0.0155", "0.0170", "0.05"),
+            change("var", "value at risk", *tail, "0.03"),
+        ),
+        incremental_var=None, marginal_var=None, confidence=0.95, horizon_sessions=1, window_sessions=126,
+    )  # fmt: skip
+    return Evidence.of(
+        "what_if", "tools.risk.measures.what_if", plain(found), event_time=proposal().as_of,
+        known_at=proposal().as_of, symbol=found.symbol,
+    )  # fmt: skip
+
+
+def with_evidence(*more: Evidence) -> ExplanationBrief:
+    brief = explanation_brief()
+    return brief.model_copy(update={"evidence": (*brief.evidence, *more)})
+
+
+def said(explanation: Explanation, kind: str) -> str:
+    return " ".join(claim.text for claim in explanation.claims if claim.kind == kind)
+
+
+async def test_the_change_that_takes_most_of_the_room_left_is_named_with_figures_that_resolve() -> None:
+    told = said(await explained(with_evidence(effect())), "what_if")
+    assert "it moves risk to the stops most: from 1.55 % to 1.70 % of equity, of a maximum of 5.00 %" in told
+    assert "at 95 % confidence, goes from 1.03 % to 1.07 % of equity" in told
+
+
+async def test_value_at_risk_is_not_told_twice() -> None:
+    told = said(await explained(with_evidence(effect(largest="var"))), "what_if")
+    assert told.count("value at risk") == 1
+
+
+async def test_what_is_not_known_of_the_tail_is_said() -> None:
+    told = said(await explained(with_evidence(effect(tail=(None, None)))), "what_if")
+    assert "What it does to value at risk is not known" in told
+
+
+async def test_an_order_that_moves_no_limit_says_so() -> None:
+    told = said(await explained(with_evidence(effect(largest=None))), "what_if")
+    assert told.startswith("It changes no measure that has a limit.")
+
+
+async def test_the_method_of_the_size_and_the_protection_are_told() -> None:
+    at = proposal().as_of
+    payload = {"asked": "kelly", "method": "fixed_risk", "binding": "max_trade_share", "factor": Decimal("0.5")}
+    sized = Evidence.of(
+        "sizing", "tools.strategy.sizing", payload, event_time=at, known_at=at, symbol=proposal().symbol
+    )  # fmt: skip
+    told = said(await explained(with_evidence(sized)), "sizing")
+    assert "It was sized by fixed risk, held down by max trade share. Kelly could not size it" in told
+    assert "The drawdown protection scaled it to 50.00 %." in told

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from tools.errors import ToolRejected
 from tools.risk.controls import CONTROLS, binding, check_order, utilisation, verdict
+from tools.risk.limits import default_limits_text, load_limits
 from tools.risk.types import Check, Limits, MarketView, OwnOrder, PendingOrder, PortfolioView, PositionView
 from tools.types import PriceBand, Proposal
 
 D = Decimal
 MILLION = D(1_000_000)
+SHIPPED = load_limits(default_limits_text())
 LIMITS = Limits(
     version="test", max_order_notional=D(50_000), min_order_notional=D(500), max_order_quantity=1_000,
     max_trade_share=D("0.02"), max_position_share=D("0.04"), max_sector_share=D("0.25"), max_gross_share=D(1),
@@ -26,6 +28,7 @@ LIMITS = Limits(
     max_net_share=D(1), max_leverage=D("1.1"), max_group_share=D("0.3"), group_correlation=D("0.8"), settlement_days=3,
     max_orders_per_minute=10, duplicate_window_seconds=60, max_loss_streak=3, max_trades_per_day=4,
     max_automatic_executions=5, max_clock_skew_seconds=2, cure_sessions=3,
+    sizing=SHIPPED.sizing, protection=SHIPPED.protection,
 )  # fmt: skip
 
 

@@ -46,6 +46,11 @@ def test_an_unquoted_share_is_as_exact_as_a_quoted_one() -> None:
         ("restricted: []", "restricted: [ibm]", "limits_invalid", "restricted.0 = 'ibm'"),
         ("restricted: []", "max_open_positions: 50", "limits_duplicate", "max_open_positions is given twice"),
         ("restricted: []", "restricted: [", "limits_unreadable", "not YAML"),
+        ("method: fixed_risk", "method: martingale", "limits_invalid", "sizing.method = 'martingale'"),
+        ("by_strategy: {}", "by_strategy: {tend: kelly}", "limits_invalid", "sizing.by_strategy names tend"),
+        ('kelly_fraction: "0.25"', 'kelly_fraction: "2"', "limits_invalid", "sizing.kelly_fraction = '2'"),
+        ('"0.10", factor: "0.5"', '"0.04", factor: "0.5"', "limits_invalid", "drawdown 0.04 follows 0.05"),
+        ('"0.15", factor: "0"', '"0.15", factor: "0.6"', "limits_invalid", "factor 0.6 follows 0.5"),
     ],
 )
 def test_a_mistake_is_named(old: str, new: str, code: str, words: str) -> None:

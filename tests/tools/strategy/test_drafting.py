@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from tools.data.types import Panel
 from tools.errors import ToolRejected
 from tools.risk.limits import default_limits_text, load_limits
+from tools.risk.protection import protect
 from tools.risk.types import PendingOrder, PortfolioView, PositionView
 from tools.strategy.drafting import draft, rescale
 from tools.strategy.evidence import entry
@@ -51,7 +53,8 @@ def held(quantity: int = 137) -> PositionView:
 
 
 def drafted(*wishes: Candidate, portfolio: PortfolioView | None = None) -> tuple[Proposal, ...]:
-    return draft(wishes, portfolio=portfolio or book(), limits=LIMITS, run_id="run_1", cycle_id="cyc_1", as_of=AS_OF)
+    made = draft(wishes, portfolio=portfolio or book(), limits=LIMITS, run_id="run_1", cycle_id="cyc_1", as_of=AS_OF)
+    return tuple(item.proposal for item in made)
 
 
 def an_exit() -> Candidate:
@@ -81,7 +84,7 @@ def test_ids_follow_from_run_cycle_strategy_symbol_and_kind() -> None:
     assert first[0].id == again[0].id
     assert first[0].digest != again[0].digest
     other = draft([wish()], portfolio=book(), limits=LIMITS, run_id="run_2", cycle_id="cyc_1", as_of=AS_OF)
-    assert other[0].id != first[0].id
+    assert other[0].proposal.id != first[0].id
 
 
 def test_what_sizes_to_nothing_is_left_out() -> None:
@@ -162,3 +165,35 @@ def test_exits_rank_first_then_conviction_then_id() -> None:
     assert (ranked[0].symbol, ranked[-1].symbol) == ("IBM", "AAA")
     assert ranked[1].id < ranked[2].id
     assert rank(reversed(proposals)) == ranked
+
+
+def test_an_entry_cites_how_it_was_sized_and_what_protects_it() -> None:
+    (made,) = draft([wish()], portfolio=book(), limits=LIMITS, run_id="run_1", cycle_id="cyc_1", as_of=AS_OF)
+    sizing, guard = made.evidence
+    assert made.proposal.evidence_ids[-2:] == (sizing.id, guard.id)
+    assert sizing.payload["method"] == "fixed_risk"
+    assert sizing.payload["binding"] == "max_trade_share"
+    assert sizing.payload["quantity"] == made.proposal.quantity
+    sizes: Any = sizing.payload["sizes"]
+    assert sizes["method"]["quantity"] > made.proposal.quantity == sizes["max_trade_share"]["quantity"]
+    assert (guard.kind, guard.payload["factor"]) == ("protection", "1")
+
+
+def test_a_drawdown_scales_new_entries_and_leaves_exits_alone() -> None:
+    state = protect([Decimal("0.10")], LIMITS.protection)
+    entry_, exit_ = wish(symbol="KO"), an_exit()
+    made = draft(
+        [entry_, exit_], portfolio=book(positions=(held(137),)), limits=LIMITS, run_id="r", cycle_id="c", as_of=AS_OF,
+        protection=state,
+    )  # fmt: skip
+    whole = int(Decimal(20000) / Decimal("128.55"))
+    assert [item.proposal.quantity for item in made] == [whole // 2, 137]
+    assert made[1].evidence == ()
+
+
+def test_at_the_end_of_the_curve_nothing_new_is_drafted() -> None:
+    state = protect([Decimal("0.15")], LIMITS.protection)
+    made = draft(
+        [wish()], portfolio=book(), limits=LIMITS, run_id="r", cycle_id="c", as_of=AS_OF, protection=state
+    )  # fmt: skip
+    assert made == ()

@@ -1,5 +1,6 @@
 import type { DeskChange } from "./law";
 import type { Fill, Order, Outcome } from "./records";
+import type { WhatIf } from "./risk";
 
 export type * from "./oversight";
 export type * from "./records";
@@ -182,6 +183,7 @@ export interface CaseDetail extends Case {
   fills: Fill[];
   outcome: Outcome | null;
   history: { seq: number; kind: string; at: string; content: { [key: string]: Json } }[];
+  what_if?: WhatIf | null;
 }
 
 export interface NumberRef {

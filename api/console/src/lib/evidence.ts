@@ -29,6 +29,7 @@ const LABELS: Record<string, Label> = {
 
 const GROUPS: readonly { title: string; kinds: readonly string[] }[] = [
   { title: "Features", kinds: ["features"] },
+  { title: "Sizing", kinds: ["sizing", "protection"] },
   { title: "Daily bars", kinds: ["bar"] },
   { title: "Signals", kinds: ["signal"] },
   { title: "Sentiment", kinds: ["sentiment"] },
@@ -41,7 +42,7 @@ const GROUPS: readonly { title: string; kinds: readonly string[] }[] = [
 ];
 
 /** Kinds that have their own place on the page; as evidence they are kept under "Other records". */
-const ELSEWHERE = new Set(["proposal", "checks", "counterfactual", "review", "recall", "portfolio"]);
+const ELSEWHERE = new Set(["proposal", "checks", "counterfactual", "review", "recall", "portfolio", "what_if"]);
 
 export interface EvidenceGroup {
   title: string;

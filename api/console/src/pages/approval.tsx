@@ -13,6 +13,7 @@ import { ExplanationPanels } from "../parts/explanation";
 import { ProposalFacts, ReviewLines } from "../parts/proposal";
 import { LateRefusal } from "../parts/refuse";
 import { TierTag } from "../parts/tier";
+import { WhatIfTable } from "../parts/what_if";
 import { useDeskClock } from "../lib/clock";
 import { readDraft, writeDraft } from "../lib/drafts";
 import { columnName, figure } from "../lib/figures";
@@ -85,6 +86,7 @@ export function ApprovalDetail({ id, listed, next, equity, principal, halted }: 
       </Panel>
       {item.review && <Panel title="Review"><ReviewLines review={item.review} /></Panel>}
       {p && <Panel title="Checks">{checks ? <Checks checks={checks} /> : <Empty>The limits have not been checked yet.</Empty>}</Panel>}
+      {detail.data?.what_if && <Panel title="Risk after this order"><WhatIfTable found={detail.data.what_if} /></Panel>}
       {explained.data && <ExplanationPanels explanation={explained.data} evidence={detail.data?.evidence ?? []} />}
       {!explained.data && (
         <Panel title="Explanation">

@@ -1,3 +1,4 @@
+import { WhatIfTable } from "../parts/what_if";
 import { ApiError } from "../api/client";
 import { useResource } from "../api/live";
 import type { CaseDetail, Explanation, Outcome } from "../api/types";
@@ -58,6 +59,7 @@ export function CasePage({ id }: { id: string }) {
       </Panel>
       {item.review && <Panel title="Review"><ReviewLines review={item.review} /></Panel>}
       {item.checks && item.proposal && <Panel title="Checks"><Checks checks={item.checks} /></Panel>}
+      {item.what_if && <Panel title="Risk after this order"><WhatIfTable found={item.what_if} /></Panel>}
       <Panel title="History">
         <ol className="timeline">
           {item.history.map((entry) => (
