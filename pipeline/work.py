@@ -70,7 +70,9 @@ class CycleWork:
         """Wishes of all generators: exits first, then entries."""
         as_of = self.tick.as_of
         return (
-            *exits.candidates(self.panel, self.features, portfolio.positions, self.index, as_of),
+            *exits.candidates(
+                self.panel, self.features, portfolio.positions, self.index, as_of, self.desk.law.limits.exits
+            ),
             *trend.candidates(self.panel, self.features, as_of),
             *reversion.candidates(self.panel, self.features, as_of),
         )

@@ -84,3 +84,4 @@ class PositionRow(SQLModel, table=True):
     case_id: str
     opened_index: int
     stop_price: Decimal | None = money(nullable=True)
+    stop_why: str | None = None

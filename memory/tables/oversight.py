@@ -49,6 +49,7 @@ class CaseRow(SQLModel, table=True):
     review: dict[str, Any] = json_field()
     checks: list[dict[str, Any]] | None = json_field(nullable=True)
     body: Proposal = body(Proposal)
+    occasion: str | None = None
     updated_wall: datetime = instant()
 
 
