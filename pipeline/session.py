@@ -22,8 +22,9 @@ from pipeline.book import book_action, equity_of, mark
 from pipeline.case_graph import CaseContext, build_case_graph
 from pipeline.cycle_graph import CycleContext, build_cycle_graph, first_state
 from pipeline.desk import Desk, record_stage
-from pipeline.execution import book_fills, dispatch, protect
+from pipeline.execution import book_fills, dispatch
 from pipeline.faults import reach
+from pipeline.protection import Closed, protect
 from pipeline.settle import learn_from, remember_settled, settle_outcomes
 from pipeline.store import active_run
 from pipeline.submission import OpenMarket
@@ -176,7 +177,8 @@ class SessionPlayer:
         desk.broker.match_close(work.tick, dict(bars))
         reach("after_match")
         booked = book_fills(desk.store, desk.broker, desk.market, desk.run_id, work.tick)
-        protect(desk.store, desk.broker, desk.run_id, work.tick)
+        closed = Closed(work.features, desk.law.limits.exits)
+        protect(desk.store, desk.broker, desk.run_id, work.tick, closed)
         with desk.db.write() as session:
             run = session.get_one(RunRow, desk.run_id)
             closes = {symbol: bar.close for symbol, bar in bars.items()}

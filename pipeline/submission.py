@@ -162,10 +162,7 @@ def _write_order(session: Session, run: RunRow, case: CaseRow, grant: GrantRow, 
     if leg == "exit":
         for stop in live_orders(session, run.id):
             if stop.symbol == case.symbol and stop.leg == "stop":
-                cancel = {"run_id": run.id, "client_order_id": stop.client_order_id, "action": "cancel"}
-                insert_if_absent(
-                    session, OutboxRow, {**cancel, "status": "pending", "attempts": 0, "created_wall": now()}
-                )
+                cancel_order(session, stop)
     request = OrderRequest(
         client_order_id=order_id(run.id, case.id, leg, 1), symbol=case.symbol, side=case.body.side,
         quantity=case.body.quantity, order_type="market", time_in_force="opg", reduce_only=leg == "exit",
@@ -198,3 +195,12 @@ def add_order(
     session.add(OutboxRow(run_id=run.id, client_order_id=request.client_order_id, action="submit", created_wall=now()))
     session.flush()
     return row
+
+
+def cancel_order(session: Session, order: OrderRow) -> None:
+    """Write that an order is to be cancelled, once, in the caller's transaction."""
+    wanted: dict[str, Any] = {
+        "run_id": order.run_id, "client_order_id": order.client_order_id, "action": "cancel", "status": "pending",
+        "attempts": 0, "created_wall": now(),
+    }  # fmt: skip
+    insert_if_absent(session, OutboxRow, wanted)
