@@ -18,6 +18,7 @@ from api.routes import (
     book,
     cases,
     chat,
+    day,
     desk,
     explanations,
     halts,
@@ -61,7 +62,7 @@ def _operation_id(route: APIRoute) -> str:
 
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, ledger, book,
-    notifications, sla,
+    notifications, sla, day,
 )  # fmt: skip
 
 

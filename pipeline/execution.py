@@ -24,8 +24,11 @@ from tools.execution.types import Broker, BrokerOrder, Fill, OrderState
 from tools.types import CaseState, Tick
 
 
-def dispatch(store: Store, broker: Broker, run_id: str, tick: Tick) -> int:
-    """Say everything pending to the broker, in order. A doubt leaves the row for the next round, as unknown."""
+def dispatch(store: Store, broker: Broker, run_id: str, tick: Tick, *, missed: bool = False) -> int:
+    """Say everything pending to the broker, in order. A doubt leaves the row for the next round, as unknown.
+
+    What adds risk is said in the tick it was written for and never after it; with `missed` that tick is over.
+    """
     with store.db.read() as session:
         rows = session.exec(
             select(OutboxRow)
@@ -36,7 +39,7 @@ def dispatch(store: Store, broker: Broker, run_id: str, tick: Tick) -> int:
     for row in rows:
         reach("before_broker_submit")
         try:
-            reported = _say(store, broker, row)
+            reported = _say(store, broker, row, tick, missed=missed)
         except RetryableToolError as error:
             _doubt(store, row, str(error))
             continue
@@ -52,7 +55,7 @@ def dispatch(store: Store, broker: Broker, run_id: str, tick: Tick) -> int:
     return said
 
 
-def _say(store: Store, broker: Broker, row: OutboxRow) -> BrokerOrder:
+def _say(store: Store, broker: Broker, row: OutboxRow, tick: Tick, *, missed: bool) -> BrokerOrder:
     known = broker.find(row.client_order_id)
     if row.action == "cancel":
         if known is None:
@@ -69,6 +72,8 @@ def _say(store: Store, broker: Broker, row: OutboxRow) -> BrokerOrder:
             and halt.stopped_since(store, session, case, row.created_wall)
         ):
             raise ExecutionError(f"{row.client_order_id} was not sent: a halt came before it", code="halted")
+    if not order.body.reduce_only and (missed or order.created < tick.as_of):
+        raise ExecutionError(f"{row.client_order_id} was not sent: its session's open has passed", code="too_late")
     return broker.submit(order.body)
 
 

@@ -17,6 +17,7 @@ from pipeline import grants, halt
 from pipeline.activation import InForce
 from pipeline.book import live_orders, market_view, open_positions, portfolio_view
 from pipeline.cases import advance
+from pipeline.day_life import signed
 from pipeline.faults import reach
 from pipeline.findings import raise_finding
 from pipeline.permissions import STAND_IN_PREFIX, require_stand_in_allowed
@@ -131,6 +132,8 @@ def _no_longer_good(
         return "the approval is older than its time to live"
     if not reduces and (halt.blocks_increase(store, session, case) or store.reduce_only):
         return "a halt is in force" if not store.reduce_only else "the desk is in safe mode"
+    if not reduces and law.policy.require_sign_off and not signed(session, run, now_open.tick):
+        return f"the start of {now_open.tick.session} is not signed off"
     price = now_open.opens.get(case.symbol)
     if not reduces and price is None:
         return "there is no opening price"

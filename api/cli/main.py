@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from api.cli import approvals, ask, cases, halts, law, ledger, machine, notify, people, policy, replay
+from api.cli import approvals, ask, cases, day, halts, law, ledger, machine, notify, people, policy, replay
 from api.cli.options import Call, HomeOption, JsonOption
 from api.cli.output import clean, print_json
 from tools.errors import QuarterdeckError
@@ -31,7 +31,7 @@ def options(ctx: typer.Context, home: HomeOption = None, as_json: JsonOption = F
     ctx.obj = Call(home=home, as_json=as_json)
 
 
-for area in (replay, approvals, cases, ask, halts, law, policy, ledger, machine, people, notify):
+for area in (replay, approvals, cases, ask, halts, day, law, policy, ledger, machine, people, notify):
     area.register(app)
 
 

@@ -113,10 +113,11 @@ class VenueFacts(Frozen):
     next_session: date | None
     as_of: Instant
     cash: Decimal | None = None
-    positions: dict[str, int] = {}
+    positions: dict[str, int] = Field(default_factory=dict)
     orders: tuple[BrokerOrder, ...] = ()
+    unbooked: int = Field(default=0, ge=0, description="fills of the broker that our book lacks")
     data_known_at: Instant | None = None
-    issues: dict[str, int] = {}
+    issues: dict[str, int] = Field(default_factory=dict)
 
 
 class Broker(Protocol):
