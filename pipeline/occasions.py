@@ -50,7 +50,10 @@ def standings(
     *,
     at_open: bool,
 ) -> Iterator[Standing]:
-    """Occasions that hold for a position, the one with the widest authority first. None where a person just refused."""
+    """Occasions that hold for a position before the open of session `index`, the one with the widest authority first.
+
+    None where a person just refused. In the night only a question whose minutes ran out counts.
+    """
     asked, refused = _asked(session, run, position, index, at_open=at_open)
     if refused:
         return
@@ -119,7 +122,10 @@ def _silent(session: Session, run: RunRow, index: int) -> int:
 
 
 def _model_silent(session: Session, run: RunRow, index: int) -> int:
-    """Closes in a row, up to now, whose every reviewed entry got no opinion because the model failed."""
+    """Closes up to now whose every reviewed entry got no opinion because the model failed.
+
+    A close without entries says nothing of the model and is passed over.
+    """
     closes = 0
     for opened_index in range(index - 1, run.session_index - run.sessions_played - 1, -1):
         reviews = session.exec(
@@ -127,9 +133,9 @@ def _model_silent(session: Session, run: RunRow, index: int) -> int:
                 CaseRow.run_id == run.id, CaseRow.opened_index == opened_index, CaseRow.kind == "order.entry"
             )
         ).all()
-        if not reviews or any(item.get("abstain_reason") in (None, "evidence_missing") for item in reviews):
+        if any(item.get("abstain_reason") in (None, "evidence_missing") for item in reviews):
             break
-        closes += 1
+        closes += bool(reviews)
     return closes
 
 

@@ -17,7 +17,7 @@ from memory.tables import OPEN_CASE_STATES, ApprovalRow, CaseRow, PositionRow, R
 from pipeline.book import live_orders, market_view, open_positions, portfolio_view
 from pipeline.desk import Desk
 from pipeline.findings import raise_finding
-from pipeline.occasions import desk_halves, standings
+from pipeline.occasions import Halves, desk_halves, standings
 from pipeline.opening import case_id_of
 from pipeline.policy import Ruling, facts_of
 from pipeline.store import now
@@ -61,16 +61,18 @@ def ran_out_of_minutes(session: Session, run: RunRow) -> frozenset[str]:
 
 def _draft_all(session: Session, desk: Desk, run: RunRow, work: CycleWork) -> None:
     policy = desk.law.limits.exits
-    halves = desk_halves(session, run, work.index)
+    at_open = work.part == "open"
+    coming = work.index if at_open else work.index + 1
+    halves = desk_halves(session, run, coming) if at_open else Halves(0, 0, 0)
     view = portfolio_view(session, run, desk.market)
     leaving = {order.symbol for order in live_orders(session, run.id) if order.leg in ("exit", "flatten")}
     for rank, position in enumerate(open_positions(session, run.id)):
         item = work.features.get(position.symbol)
         if item is None or position.symbol in leaving or _has_exit(session, position):
             continue
-        at_open = work.part == "open"
-        for standing in standings(session, run, position, work.index, policy, halves, at_open=at_open):
-            planned = _plan(session, desk, work, view, position, item, standing)
+        held = coming - 1 - position.opened_index
+        for standing in standings(session, run, position, coming, policy, halves, at_open=at_open):
+            planned = _plan(session, desk, work, view, position, item, standing, held)
             if planned is not None and _open(session, desk, work, view, planned, standing, item, rank):
                 break
 
@@ -86,7 +88,14 @@ def _has_exit(session: Session, position: PositionRow) -> bool:
 
 
 def _plan(
-    session: Session, desk: Desk, work: CycleWork, view: PortfolioView, row: PositionRow, item: Features, on: Standing
+    session: Session,
+    desk: Desk,
+    work: CycleWork,
+    view: PortfolioView,
+    row: PositionRow,
+    item: Features,
+    on: Standing,
+    held: int,
 ) -> Planned | None:
     position = view.position(row.symbol)
     if position is None:
@@ -98,7 +107,7 @@ def _plan(
         )
     ).all()  # fmt: skip
     return plan_reduction(
-        position, item, work.index - row.opened_index, desk.law.limits.exits, on, work.tick.as_of,
+        position, item, held, desk.law.limits.exits, on, work.tick.as_of,
         tightened=row.stop_why in ("trailing", "breakeven"),
         reduced_before=any(case.review["reasons"][0]["code"] == "reduce" for case in earlier),
     )  # fmt: skip

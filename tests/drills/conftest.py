@@ -13,7 +13,8 @@ from pipeline.store import Store
 from tests.drills.desk import Drill, at_work, new_home
 from tests.pipeline import life
 
-SESSIONS = 4
+SESSIONS = 3
+"""After the third close entries are approved for the next open."""
 
 
 @pytest.fixture(scope="session")

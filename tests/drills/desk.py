@@ -56,6 +56,10 @@ class Drill:
             await self.player.play()
             stand_in_decides(self.desk, people, 1)
 
+    async def settle_down(self) -> None:
+        """Play until nothing approved is left to be sent."""
+        await self.play(1, "none")
+
     def exits_need_a_person(self, *occasions: str) -> None:
         """Every exit is asked from now on; on `occasions` the policy releases what the limits file names."""
         named = ", ".join(occasions) or "night"

@@ -15,6 +15,7 @@ from tests.drills.desk import Drill, body_of
 
 
 async def test_exits_nobody_answered_go_out_after_the_sessions_named_and_not_before(drill: Drill) -> None:
+    await drill.settle_down()
     drill.exits_need_a_person("nobody_answers")
     drill.time_is_up()
     held, start = drill.held(), drill.index
@@ -30,7 +31,7 @@ async def test_exits_nobody_answered_go_out_after_the_sessions_named_and_not_bef
     assert all(case.body.quantity <= held[case.symbol] for case in gone)
     assert {case.state for case in gone} == {"done"}
     assert set(drill.held()) == set(held) - {case.symbol for case in gone} - _stopped(drill, held)
-    assert drill.bought(start + 1) == []
+    assert drill.bought(start) == []
     assert drill.protected()
     drill.books_agree()
 
@@ -73,6 +74,7 @@ async def test_a_person_who_refuses_the_exit_has_answered(drill: Drill) -> None:
 
 
 async def test_a_part_is_reduced_once_when_the_whole_desk_of_people_is_silent(drill: Drill) -> None:
+    await drill.settle_down()
     drill.exits_need_a_person("nobody_answers")
     exits = drill.desk.law.limits.exits
     reduce = exits.nobody_answers.model_copy(
@@ -114,7 +116,7 @@ async def test_an_exit_whose_minutes_ran_out_is_released_in_the_night_and_leaves
     drill.exits_need_a_person("nobody_answers")
     drill.exit_policy(unanswered_sessions=1)
     drill.time_is_up()
-    await drill.play(2, "none")
+    await drill.play(1, "none")
     run_out_of_minutes(drill)
     assert await drill.player.open_unattended(CycleWork(drill.desk, drill.index, "night")) > 0
     assert await drill.player.open_unattended(CycleWork(drill.desk, drill.index, "night")) == 0

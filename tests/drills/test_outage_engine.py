@@ -14,6 +14,7 @@ from pipeline.faults import VARIABLE
 from pipeline.store import Store
 from tests.drills.desk import Drill, at_work, body_of
 from tests.pipeline import life
+from tools.canonical import instant_text
 
 ROOT = Path(__file__).resolve().parents[2]
 MISSED = 3
@@ -47,7 +48,7 @@ async def test_fills_of_the_outage_are_booked_in_their_own_sessions(drill: Drill
     drill.venue_goes_on(MISSED)
     await drill.play(MISSED, "none")
     for row in drill.recorded("fill.booked"):
-        assert body_of(row)["fill"]["at"] == row.desk_time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        assert body_of(row)["fill"]["at"] == instant_text(row.desk_time)
     drill.books_agree()
 
 

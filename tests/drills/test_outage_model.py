@@ -52,10 +52,11 @@ async def test_an_exit_that_needs_a_person_goes_at_the_next_open_because_half_th
     modelless: Drill,
 ) -> None:
     drill = modelless
+    await drill.settle_down()
     drill.exits_need_a_person("desk_half_dead")
     drill.time_is_up()
     held = drill.held()
-    await drill.play(2, "none")
+    await drill.play(4, "none")
     gone = drill.unattended()
     assert {case.occasion for case in gone} == {"desk_half_dead"}
     assert all(case.body.quantity <= held[case.symbol] for case in gone)
