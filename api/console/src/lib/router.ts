@@ -5,6 +5,7 @@ export type Route =
   | { page: "overview" }
   | { page: "approvals"; id: string | null }
   | { page: "ask" }
+  | { page: "day" }
   | { page: "case"; id: string }
   | { page: "history"; tab: "cases" | "lessons" | "ledger" }
   | { page: "oversight"; tab: OversightTab };
@@ -16,6 +17,7 @@ export function readRoute(hash: string): Route {
   const [first = "", second = ""] = hash.replace(/^#\/?/, "").split("?")[0]!.split("/").map(decode);
   if (first === "approvals") return { page: "approvals", id: second || null };
   if (first === "ask") return { page: "ask" };
+  if (first === "day") return { page: "day" };
   if (first === "cases" && second) return { page: "case", id: second };
   if (first === "cases") return { page: "history", tab: "cases" };
   if (first === "history") {
