@@ -19,6 +19,7 @@ from api.routes import (
     cases,
     changes,
     chat,
+    day,
     desk,
     explanations,
     halts,
@@ -67,7 +68,7 @@ def _operation_id(route: APIRoute) -> str:
 
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, changes, ledger, book,
-    risk, notifications, sla, replays, reports, strategies,
+    risk, day, notifications, sla, replays, reports, strategies,
 )  # fmt: skip
 
 

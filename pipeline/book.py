@@ -140,6 +140,7 @@ def book_fill(session: Session, run: RunRow, fill: Fill, order: OrderRow, sector
         row.opened_realised = row.realised
         row.strategy = case.strategy if case else "manual"
         row.stop_price = case.order.stop_price if case else None
+        row.stop_why = "entry"
     row.quantity, row.average_price, row.realised = after.quantity, after.average_price, after.realised
     row.mark = fill.price
     if row.quantity == 0:
@@ -162,6 +163,7 @@ def book_action(session: Session, run: RunRow, action: CorporateAction) -> Posit
     row.mark = ((row.mark - action.cash) / action.ratio).quantize(Decimal("0.0001"))
     if row.stop_price is not None:
         row.stop_price = ((row.stop_price - action.cash) / action.ratio).quantize(Decimal("0.01"))
+        row.stop_why = "corporate_action"
     session.add(row)
     session.add(run)
     return row

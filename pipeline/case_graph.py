@@ -196,7 +196,8 @@ def _request(context: CaseContext, case_id: str) -> None:
     if drafted.state != CaseState.DRAFTED.value:
         return
     view, seen = _views(context, drafted)
-    facts = facts_of(drafted.order, view, seen, Review.model_validate(drafted.review).abstain_reason)
+    abstained = Review.model_validate(drafted.review).abstain_reason
+    facts = facts_of(drafted.order, view, seen, abstained, drafted.occasion)
     ruling = desk.law.policy.rule_on(facts)
     expires = min(work.index + ruling.ttl_sessions, len(desk.market.sessions) - 1)
     with desk.db.write() as session:

@@ -11,17 +11,20 @@ from contextlib import suppress
 from sqlmodel import select
 
 from memory.tables import ApprovalRow, HeartbeatRow
-from pipeline import applying, attention, changes, commands, halt, halt_program, queue_time
+from pipeline import applying, attention, changes, commands, day_facts, halt, halt_program, queue_time, unattended
 from pipeline.desk import Desk, RunRequest, open_desk, start_run
 from pipeline.headless import open_player
 from pipeline.notify.dispatcher import Dispatcher
 from pipeline.session import SessionPlayer
 from pipeline.settings import Settings
 from pipeline.store import Store, active_run, now, open_store
+from pipeline.work import CycleWork
 from tools.errors import DataError
 
 POLL_S = 0.25
 PEOPLE_S = 60.0
+LOOK_S = 5.0
+"""Pause between two looks at the broker while no session is played."""
 PACE_S = 1.0
 """Pause between sessions while nobody is asked, so that a person can follow."""
 
@@ -66,6 +69,8 @@ class Engine:
         self.stopping = asyncio.Event()
         self._played_at = 0.0
         self._watched_at = float("-inf")
+        self._looked_at = 0.0
+        self._attended: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         """Go on until stopped. A stop in the middle of a session ends after that session."""
@@ -79,6 +84,7 @@ class Engine:
                 await asyncio.to_thread(queue_time.attend, self.store, self.desk.run_id)
                 await asyncio.to_thread(self._watch_people)
                 await asyncio.to_thread(self._keep_law)
+                await self._attend_night()
                 if teller.done() and not self.stopping.is_set():
                     teller.result()
                 await self._step()
@@ -95,6 +101,18 @@ class Engine:
         applied = applying.apply_due(self.store)
         if (applied or self.store.law_trouble) and self.desk.take_law():
             beat_law(self.store)
+
+    async def _attend_night(self) -> None:
+        """Look at the broker now and then; let exits go whose questions ran out of minutes, if the policy says so."""
+        if time.monotonic() - self._looked_at >= LOOK_S:
+            self._looked_at = time.monotonic()
+            run = self.desk.run()
+            await asyncio.to_thread(day_facts.look_again, self.store, self.desk.broker, run)
+            with self.desk.db.read() as session:
+                expired = unattended.ran_out_of_minutes(session, run)
+            if run.stage == "closed" and expired - self._attended:
+                await self.player.open_unattended(CycleWork(self.desk, run.session_index, "night"))
+                self._attended |= expired
 
     async def _step(self) -> None:
         command = await asyncio.to_thread(commands.pending, self.store)
@@ -128,7 +146,7 @@ class Engine:
         speed = self.store.settings.speed
         if speed is not None:
             return since >= speed
-        return waiting(self.desk) == 0 and since >= PACE_S
+        return since >= PACE_S and (waiting(self.desk) == 0 or self.player.behind())
 
     async def _play(self, detail: str) -> str:
         await asyncio.to_thread(beat, self.store, "engine", "busy", detail)

@@ -11,22 +11,24 @@ from sqlmodel import Session, col, select
 
 from memory.database import insert_if_absent
 from memory.ledger import Entry, Stage, append
-from memory.tables import CaseRow, FillRow, GrantRow, OrderRow, OutboxRow, RunRow
+from memory.tables import CaseRow, FillRow, OrderRow, OutboxRow, RunRow
 from pipeline import halt
-from pipeline.book import LIVE_ORDER_STATES, book_fill, live_orders, open_positions
+from pipeline.book import LIVE_ORDER_STATES, book_fill, live_orders
 from pipeline.cases import advance
 from pipeline.faults import reach
 from pipeline.findings import raise_finding
 from pipeline.store import Store, now
-from pipeline.submission import add_order, order_id
 from tools.data.types import MarketData
 from tools.errors import ExecutionError, RetryableToolError
-from tools.execution.types import Broker, BrokerOrder, Fill, OrderRequest, OrderState
+from tools.execution.types import Broker, BrokerOrder, Fill, OrderState
 from tools.types import CaseState, Tick
 
 
-def dispatch(store: Store, broker: Broker, run_id: str, tick: Tick) -> int:
-    """Say everything pending to the broker, in order. A doubt leaves the row for the next round, as unknown."""
+def dispatch(store: Store, broker: Broker, run_id: str, tick: Tick, *, missed: bool = False) -> int:
+    """Say everything pending to the broker, in order. A doubt leaves the row for the next round, as unknown.
+
+    What adds risk is said in the tick it was written for and never after it; with `missed` that tick is over.
+    """
     with store.db.read() as session:
         rows = session.exec(
             select(OutboxRow)
@@ -37,7 +39,7 @@ def dispatch(store: Store, broker: Broker, run_id: str, tick: Tick) -> int:
     for row in rows:
         reach("before_broker_submit")
         try:
-            reported = _say(store, broker, row)
+            reported = _say(store, broker, row, tick, missed=missed)
         except RetryableToolError as error:
             _doubt(store, row, str(error))
             continue
@@ -53,7 +55,7 @@ def dispatch(store: Store, broker: Broker, run_id: str, tick: Tick) -> int:
     return said
 
 
-def _say(store: Store, broker: Broker, row: OutboxRow) -> BrokerOrder:
+def _say(store: Store, broker: Broker, row: OutboxRow, tick: Tick, *, missed: bool) -> BrokerOrder:
     known = broker.find(row.client_order_id)
     if row.action == "cancel":
         if known is None:
@@ -70,6 +72,8 @@ def _say(store: Store, broker: Broker, row: OutboxRow) -> BrokerOrder:
             and halt.stopped_since(store, session, case, row.created_wall)
         ):
             raise ExecutionError(f"{row.client_order_id} was not sent: a halt came before it", code="halted")
+    if not order.body.reduce_only and (missed or order.created < tick.as_of):
+        raise ExecutionError(f"{row.client_order_id} was not sent: its session's open has passed", code="too_late")
     return broker.submit(order.body)
 
 
@@ -140,11 +144,16 @@ def _end_order(session: Session, order: OrderRow, state: OrderState, reason: str
 
 
 def book_fills(store: Store, broker: Broker, market: MarketData, run_id: str, tick: Tick) -> int:
-    """Book every fill the broker has that we have not, one transaction each; then take order states."""
+    """Book every fill the broker has that we have not, one transaction each; then take order states.
+
+    What happened after `tick` waits for its own tick: a desk that was down catches up session by session.
+    """
     with store.db.read() as session:
         cursor = session.get_one(RunRow, run_id).broker_sequence
     booked = 0
     for fill in broker.fills(cursor):
+        if fill.at > tick.as_of:
+            break
         with store.db.write() as session:
             booked += _book(session, market, run_id, fill, tick)
             reach("before_fill_commit")
@@ -199,60 +208,4 @@ def _book(session: Session, market: MarketData, run_id: str, fill: Fill, tick: T
             session, case, CaseState.DONE, content={"filled": total, "average_price": order.average_price},
             desk_time=fill.at, stage=Stage.FILL,
         )  # fmt: skip
-    return 1
-
-
-def protect(store: Store, broker: Broker, run_id: str, tick: Tick) -> int:
-    """Give every open position its planned stop, and cancel stops of positions that are gone or changed."""
-    with store.db.write() as session:
-        run = session.get_one(RunRow, run_id)
-        held = {row.symbol: row for row in open_positions(session, run_id)}
-        stops: dict[str, OrderRow] = {}
-        exits: set[str] = set()
-        for order in live_orders(session, run_id):
-            if order.leg in ("exit", "flatten"):
-                exits.add(order.symbol)
-            if order.leg != "stop":
-                continue
-            position = held.get(order.symbol)
-            good = position is not None and (position.quantity, position.stop_price) == (
-                order.quantity - order.filled_quantity, order.stop_price,
-            )  # fmt: skip
-            if good:
-                stops[order.symbol] = order
-            else:
-                cancel = {"run_id": run_id, "client_order_id": order.client_order_id, "action": "cancel"}
-                insert_if_absent(
-                    session, OutboxRow, {**cancel, "status": "pending", "attempts": 0, "created_wall": now()}
-                )
-        placed = 0
-        for symbol, position in held.items():
-            if position.stop_price is None or symbol in stops or symbol in exits or position.quantity < 0:
-                continue
-            placed += _place_stop(session, run, symbol, position.case_id, position.quantity, position.stop_price, tick)
-    dispatch(store, broker, run_id, tick)
-    return placed
-
-
-def _place_stop(
-    session: Session, run: RunRow, symbol: str, case_id: str, quantity: int, stop_price: Decimal, tick: Tick
-) -> int:
-    """A stop lives under the grant of its entry: reduce-only, at most what is held."""
-    grant = session.exec(select(GrantRow).where(GrantRow.case_id == case_id)).first()
-    if grant is None:
-        return 0
-    earlier = session.exec(select(OrderRow).where(OrderRow.case_id == case_id, OrderRow.leg == "stop")).all()
-    attempt = len(earlier) + 1
-    request = OrderRequest(
-        client_order_id=order_id(run.id, case_id, "stop", attempt), symbol=symbol, side="sell", quantity=quantity,
-        order_type="stop", time_in_force="gtc", stop_price=stop_price, reduce_only=True,
-    )  # fmt: skip
-    add_order(session, run, request, case_id=case_id, grant_id=grant.id, leg="stop", attempt=attempt, at=tick)
-    append(
-        session,
-        Entry(
-            kind="order.protective_stop", step=f"stop:{attempt}", case_id=case_id, run_id=run.id, desk_time=tick.as_of,
-            stage=Stage.ORDER, content={"client_order_id": request.client_order_id, "order": request},
-        ),
-    )  # fmt: skip
     return 1

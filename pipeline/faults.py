@@ -9,7 +9,7 @@ from typing import Literal, get_args
 FaultPoint = Literal[
     "before_decision_commit", "after_decision_commit", "before_submit_commit", "after_submit_commit",
     "before_broker_submit", "after_broker_submit", "after_match", "before_fill_commit", "after_fill_commit",
-    "after_open_cases", "after_request", "before_stage_commit",
+    "after_open_cases", "after_request", "before_stage_commit", "after_stop_cancel",
 ]  # fmt: skip
 FAULT_POINTS: tuple[str, ...] = get_args(FaultPoint)
 VARIABLE = "QUARTERDECK_FAULT"

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from importlib.resources import files
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import yaml
 from pydantic import Field, ValidationError
 
 from tools.errors import ConfigError
+from tools.risk.exit_policy import Occasion
 from tools.risk.types import MarketView, PortfolioView
 from tools.types import ORDER_KINDS, ChangeKind, Frozen, Proposal, ProposalKind, RiskEffect
 
@@ -38,10 +39,14 @@ class Facts(Frozen):
     notional_share: Decimal | None = None
     adv_share: Decimal | None = None
     risk_after: Decimal | None = Field(default=None, description="total open risk over equity with this order filled")
+    occasion: Occasion | None = Field(default=None, description="why an exit is to go with nobody there")
 
 
 class When(Frozen):
-    """Conditions of a rule; an absent one matches everything. `min_*` match at and above the value."""
+    """Conditions of a rule; an absent one matches everything. `min_*` match at and above the value.
+
+    `occasions` alone is different: an exit with nobody there is matched only by a rule that names its occasion.
+    """
 
     kinds: tuple[ProposalKind | ChangeKind, ...] | None = None
     risk_effect: tuple[RiskEffect, ...] | None = None
@@ -50,6 +55,7 @@ class When(Frozen):
     maturity: Maturity | None = None
     strategies: tuple[str, ...] | None = None
     modes: tuple[DeskMode, ...] | None = None
+    occasions: tuple[Occasion, ...] | None = None
     min_notional: Decimal | None = None
     min_share: Decimal | None = None
     min_adv_share: Decimal | None = None
@@ -61,6 +67,7 @@ class When(Frozen):
             and _among(facts.risk_effect, self.risk_effect)
             and _among(facts.strategy, self.strategies)
             and _among(mode, self.modes)
+            and (facts.occasion is None if self.occasions is None else facts.occasion in self.occasions)
             and (self.taint is None or facts.taint == self.taint)
             and (self.abstained is None or (facts.abstained is not None) == self.abstained)
             and (self.maturity is None or maturity == self.maturity)
@@ -148,6 +155,7 @@ class Policy(Frozen):
     cooling_off_seconds: int = Field(default=0, ge=0, le=86_400)
     canary_rate: Decimal = Field(default=Decimal(0), ge=0, le=1)
     second_signature_share: Decimal = Field(default=Decimal("0.01"), gt=0, le=1)
+    require_sign_off: bool = Field(default=False, description="an unsigned start of day blocks what adds risk")
     maturity: Mapping[str, Maturity] = {}
     rules: tuple[Rule, ...]
     tests: tuple[Example, ...] = ()
@@ -156,8 +164,8 @@ class Policy(Frozen):
         """Answer for one case. ConfigError(unknown_kind) for a kind nobody knows.
 
         Nobody is asked only for orders that reduce risk, or in autonomous mode; never for what is tainted or got no
-        opinion (P2, P3, P8). Outside supervise and autonomous no order that adds risk is ever submitted. A change of
-        the desk always takes a person, in every mode.
+        opinion (P2, P3, P8), except that an exit goes on an occasion which a rule names. Outside supervise and
+        autonomous no order that adds risk is ever submitted. A change of the desk always takes a person.
         """
         if facts.kind not in KINDS:
             raise ConfigError(f"proposals of kind {facts.kind!r} are refused: no such kind", code="unknown_kind")
@@ -167,7 +175,8 @@ class Policy(Frozen):
         rule = next((r for r in self.rules if r.when.matches(facts, known, self.mode)), unruled)
         reduces = facts.risk_effect == "reduces"
         alone = is_order and (reduces or (self.mode == "autonomous" and facts.abstained is None))
-        required = rule.approvers if rule.approvers > 0 or (alone and not facts.taint) else 1
+        named = reduces and facts.occasion is not None
+        required = rule.approvers if rule.approvers > 0 or (alone and (named or not facts.taint)) else 1
         disposition: Disposition = "ask" if required else "release"
         if is_order and not reduces and self.mode in ("observe", "advise"):
             disposition = "observe" if self.mode == "observe" else "advise"
@@ -207,7 +216,11 @@ _UNRULED_CHANGE: Mapping[str, Rule] = {
 
 
 def facts_of(
-    proposal: Proposal, portfolio: PortfolioView, market: MarketView | None, abstained: str | None = None
+    proposal: Proposal,
+    portfolio: PortfolioView,
+    market: MarketView | None,
+    abstained: str | None = None,
+    occasion: str | None = None,
 ) -> Facts:
     """The facts of one proposal against the book and market it was checked on."""
     equity = portfolio.equity
@@ -225,6 +238,7 @@ def facts_of(
         notional_share=(proposal.notional / equity).quantize(step) if equity > 0 else None,
         adv_share=(proposal.notional / adv).quantize(step) if adv else None,
         risk_after=(open_risk / equity).quantize(step) if equity > 0 else None,
+        occasion=cast(Occasion | None, occasion),
     )  # fmt: skip
 
 

@@ -17,14 +17,16 @@ from sqlmodel import col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, RunRow
-from pipeline import canaries, queue_time
+from pipeline import canaries, day_facts, queue_time, unattended
 from pipeline.book import book_action, equity_of, mark
 from pipeline.case_graph import CaseContext, build_case_graph
 from pipeline.cycle_graph import CycleContext, build_cycle_graph, first_state
 from pipeline.damage import set_aside
 from pipeline.desk import Desk, record_stage
-from pipeline.execution import book_fills, dispatch, protect
+from pipeline.execution import book_fills, dispatch
 from pipeline.faults import reach
+from pipeline.missed import miss_session
+from pipeline.protection import Closed, protect
 from pipeline.settle import learn_from, remember_settled, settle_outcomes
 from pipeline.store import active_run
 from pipeline.submission import OpenMarket
@@ -58,6 +60,13 @@ class SessionPlayer:
         run = self.desk.run()
         return run.stage == "closed" and run.session_index >= len(self.desk.market.sessions) - 1
 
+    def behind(self) -> bool:
+        """True when the venue went on without us: the next session's open is over and has to be caught up."""
+        run = self.desk.run()
+        if run.stage != "closed" or self.finished():
+            return False
+        return self.desk.broker.is_past(self.desk.tick(run.session_index + 1, "open"))
+
     async def play(self) -> SessionReport:
         """Play the next session, or finish the one that was interrupted."""
         desk = self.desk
@@ -85,6 +94,7 @@ class SessionPlayer:
             await asyncio.to_thread(self._stage, "settled")
         asked = await self._cycle(work)
         await asyncio.to_thread(desk.store.publish_head)
+        await asyncio.to_thread(day_facts.look, desk)
         with desk.db.read() as session:
             done = session.get_one(RunRow, desk.run_id)
             equity = equity_of(session, done)
@@ -133,19 +143,24 @@ class SessionPlayer:
             record_stage(session, desk, "acted")
 
     async def _trade_open(self, index: int) -> int:
-        """Submit what was approved, let the venue open, book, protect."""
+        """Submit what was approved, let the venue open, book, protect. An open that the desk missed is only booked."""
         desk = self.desk
         tick = desk.tick(index, "open")
         opens = desk.market.opens(tick)
         before = CycleWork(desk, index - 1)
-        adv = {s: Decimal(str(round(f.adv_20, 2))) for s, f in before.features.items()}
-        await self.release_approved(before, OpenMarket(tick=tick, opens=dict(opens), adv=adv, groups=before.groups))
-        return await asyncio.to_thread(self._match_open, index, opens, before)
+        missed = await asyncio.to_thread(desk.broker.is_past, tick)
+        if missed:
+            await asyncio.to_thread(miss_session, desk.store, desk.run_id, index, tick)
+        else:
+            await self.open_unattended(CycleWork(desk, index, "open"))
+            adv = {s: Decimal(str(round(f.adv_20, 2))) for s, f in before.features.items()}
+            await self.release_approved(before, OpenMarket(tick=tick, opens=dict(opens), adv=adv, groups=before.groups))
+        return await asyncio.to_thread(self._match_open, index, opens, before, missed)
 
-    def _match_open(self, index: int, opens: Mapping[str, Decimal], before: CycleWork) -> int:
+    def _match_open(self, index: int, opens: Mapping[str, Decimal], before: CycleWork, missed: bool) -> int:
         desk = self.desk
         tick = desk.tick(index, "open")
-        dispatch(desk.store, desk.broker, desk.run_id, tick)
+        dispatch(desk.store, desk.broker, desk.run_id, tick, missed=missed)
         volumes = {s: f.adv_20 / f.close for s, f in before.features.items()}
         desk.broker.match_open(tick, dict(opens), volumes)
         reach("after_match")
@@ -153,6 +168,12 @@ class SessionPlayer:
         protect(desk.store, desk.broker, desk.run_id, tick)
         self._stage("traded")
         return booked
+
+    async def open_unattended(self, work: CycleWork) -> int:
+        """Open what may leave with nobody there; returns how many cases that were."""
+        drafted = await asyncio.to_thread(unattended.open_cases, self.desk, work)
+        await self.open_threads(work, drafted)
+        return len(drafted)
 
     async def release_approved(self, work: CycleWork, now_open: OpenMarket) -> None:
         """Resume every approved case in order of rank. A thread whose checkpoint is gone is run again first."""
@@ -183,7 +204,8 @@ class SessionPlayer:
         desk.broker.match_close(work.tick, dict(bars))
         reach("after_match")
         booked = book_fills(desk.store, desk.broker, desk.market, desk.run_id, work.tick)
-        protect(desk.store, desk.broker, desk.run_id, work.tick)
+        closed = Closed(work.features, desk.law.limits.exits)
+        protect(desk.store, desk.broker, desk.run_id, work.tick, closed)
         with desk.db.write() as session:
             run = session.get_one(RunRow, desk.run_id)
             closes = {symbol: bar.close for symbol, bar in bars.items()}

@@ -18,6 +18,7 @@ from pipeline.activation import InForce
 from pipeline.binding import asks_more, people_of, tampered
 from pipeline.book import live_orders, market_view, open_positions
 from pipeline.cases import advance
+from pipeline.day_life import signed
 from pipeline.faults import reach
 from pipeline.findings import raise_finding
 from pipeline.flow import checked_view
@@ -111,6 +112,8 @@ def _no_longer_good(
         return "the approval is older than its time to live"
     if not reduces and (halt.blocks_increase(store, session, case) or store.reduce_only):
         return "a halt is in force" if not store.reduce_only else "the desk is in safe mode"
+    if not reduces and law.policy.require_sign_off and not signed(session, run, now_open.tick):
+        return f"the start of {now_open.tick.session} is not signed off"
     price = now_open.opens.get(case.symbol)
     if not reduces and price is None:
         return "there is no opening price"
@@ -146,10 +149,7 @@ def _write_order(
     if leg == "exit":
         for stop in live_orders(session, run.id):
             if stop.symbol == case.symbol and stop.leg == "stop":
-                cancel = {"run_id": run.id, "client_order_id": stop.client_order_id, "action": "cancel"}
-                insert_if_absent(
-                    session, OutboxRow, {**cancel, "status": "pending", "attempts": 0, "created_wall": now()}
-                )
+                cancel_order(session, stop)
     request = OrderRequest(
         client_order_id=order_id(run.id, case.id, leg, 1), symbol=case.symbol, side=case.order.side,
         quantity=case.order.quantity, order_type="market", time_in_force="opg", reduce_only=leg == "exit",
@@ -189,3 +189,12 @@ def add_order(
     session.add(OutboxRow(run_id=run.id, client_order_id=request.client_order_id, action="submit", created_wall=now()))
     session.flush()
     return row
+
+
+def cancel_order(session: Session, order: OrderRow) -> None:
+    """Write that an order is to be cancelled, once, in the caller's transaction."""
+    wanted: dict[str, Any] = {
+        "run_id": order.run_id, "client_order_id": order.client_order_id, "action": "cancel", "status": "pending",
+        "attempts": 0, "created_wall": now(),
+    }  # fmt: skip
+    insert_if_absent(session, OutboxRow, wanted)

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from typing import Literal
 
 from pipeline.desk import Desk
 from pipeline.risk_inputs import history_of, known_scenarios
+from tools.canonical import stable_id
 from tools.data import asof, quality
 from tools.data.evidence import observation_evidence
 from tools.data.types import Headline, Panel, QualityIssue
@@ -29,20 +31,27 @@ LOOKBACK = 130
 HEADLINE_DAYS = 7
 
 
+Part = Literal["close", "open", "night"]
+"""Of a session: its close, the open before it, or the time after its close. Only the close is a whole cycle."""
+
+
 @dataclass
 class CycleWork:
-    """One close tick of one run."""
+    """One close tick of one run; for unattended exits also its open, or the night after it."""
 
     desk: Desk
     index: int
+    part: Part = "close"
 
     @cached_property
     def tick(self) -> Tick:
-        return self.desk.tick(self.index, "close")
+        return self.desk.tick(self.index, "open" if self.part == "open" else "close")
 
     @property
     def cycle_id(self) -> str:
-        return self.desk.cycle_id(self.index)
+        if self.part == "close":
+            return self.desk.cycle_id(self.index)
+        return stable_id("cyc", self.desk.run_id, self.tick.session, self.part)
 
     @cached_property
     def panel(self) -> Panel:
@@ -81,7 +90,9 @@ class CycleWork:
         """Wishes of all generators: exits first, then entries."""
         as_of = self.tick.as_of
         return (
-            *exits.candidates(self.panel, self.features, portfolio.positions, self.index, as_of),
+            *exits.candidates(
+                self.panel, self.features, portfolio.positions, self.index, as_of, self.desk.law.limits.exits
+            ),
             *trend.candidates(self.panel, self.features, as_of),
             *reversion.candidates(self.panel, self.features, as_of),
         )

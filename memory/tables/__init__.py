@@ -3,6 +3,7 @@
 Times named `*_wall` are wall clock; every other time is desk clock (DESIGN section 3, two clocks).
 """
 
+from memory.tables.day import SignOffRow, VenueFactsRow
 from memory.tables.execution import FillRow, OrderRow, OutboxRow, PositionRow
 from memory.tables.knowledge import (
     ChatRow,
@@ -69,7 +70,9 @@ __all__ = [
     "QuestionRow",
     "RecordingRow",
     "RunRow",
+    "SignOffRow",
     "SignalRow",
     "StrategyRow",
+    "VenueFactsRow",
     "ViewRow",
 ]

@@ -89,3 +89,4 @@ class PositionRow(SQLModel, table=True):
         default=Decimal(0), sa_column=Column(ExactDecimal, nullable=False, server_default="0")
     )
     """What the symbol had realised before this position was opened."""
+    stop_why: str | None = None

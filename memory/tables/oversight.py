@@ -54,6 +54,7 @@ class CaseRow(SQLModel, table=True):
     review: dict[str, Any] = json_field()
     checks: list[dict[str, Any]] | None = json_field(nullable=True)
     body: Proposal | Change | Damaged = Field(sa_column=Column(CaseBodyJson, nullable=False))
+    occasion: str | None = None
     updated_wall: datetime = instant()
 
     @property

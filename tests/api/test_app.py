@@ -21,7 +21,8 @@ CASE_FIELDS = {
     "risk_effect", "digest", "opened", "proposal", "change", "damaged", "review", "checks", "approval_id", "updated",
 }  # fmt: skip
 ROUTES = {
-    "GET /cases/{case_id}/report", "GET /replays/{target}", "GET /strategies",
+    "GET /cases/{case_id}/report", "GET /replays/{target}", "GET /day", "POST /day/sign-off",
+    "GET /strategies",
     "POST /strategies/{name}/enable",
     "GET /risk", "GET /exposure", "POST /risk/stress", "POST /risk/what-if",
     "GET /notifications", "POST /notifications/test", "GET /delegations", "POST /delegations",

@@ -99,6 +99,27 @@ class Position(Frozen):
     realised: Decimal = Decimal(0)
 
 
+class VenueFacts(Frozen):
+    """What the engine saw of its broker and its data when it last looked. `cash` is None when the broker was silent.
+
+    `session` is the newest session begun, `next_session` the one after it (None at the end of the market); `issues`
+    counts data-quality issues of the newest close by severity.
+    """
+
+    broker: str
+    error: str | None = None
+    session: date
+    session_index: int
+    next_session: date | None
+    as_of: Instant
+    cash: Decimal | None = None
+    positions: dict[str, int] = Field(default_factory=dict)
+    orders: tuple[BrokerOrder, ...] = ()
+    unbooked: int = Field(default=0, ge=0, description="fills of the broker that our book lacks")
+    data_known_at: Instant | None = None
+    issues: dict[str, int] = Field(default_factory=dict)
+
+
 class Broker(Protocol):
     """A venue that accepts orders. `submit` is idempotent by `client_order_id`.
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tools.risk.exit_policy import ExitPolicy
 from tools.risk.protection import DrawdownProtection
 from tools.risk.sizing_policy import SizingPolicy
 from tools.types import Frozen, Side, Symbol
@@ -50,6 +51,7 @@ class Limits(Frozen):
     cure_sessions: int = Field(ge=0)
     sizing: SizingPolicy
     protection: DrawdownProtection
+    exits: ExitPolicy
 
 
 class PositionView(Frozen):

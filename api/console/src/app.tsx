@@ -13,6 +13,7 @@ import { OverviewPage } from "./pages/overview";
 import { ApprovalsPage } from "./pages/approvals";
 import { AskPage, useChat } from "./pages/ask";
 import { CasePage } from "./pages/case";
+import { DayPage } from "./pages/day";
 import { HistoryPage } from "./pages/history";
 import { OversightPage } from "./pages/oversight";
 import { RiskPage } from "./pages/risk";
@@ -85,6 +86,7 @@ export function App({ locked }: { locked: boolean }) {
           {route.page === "ask" && <AskPage chat={chat} />}
           {route.page === "risk" && <RiskPage desk={desk.data} />}
           {route.page === "case" && <CasePage key={route.id} id={route.id} />}
+          {route.page === "day" && <DayPage />}
           {route.page === "history" && <HistoryPage tab={route.tab} desk={desk.data} />}
           {route.page === "oversight" && <OversightPage tab={route.tab} session={session} />}
         </Boundary>

@@ -61,7 +61,7 @@ def an_exit() -> Candidate:
     empty = np.empty((1, 1))
     panel = Panel((AS_OF.date(),), ("IBM",), empty, empty, empty, empty, empty)
     falling = UPTREND.model_copy(update={"sma_20": 130.0})
-    return exit_candidates(panel, {"IBM": falling}, [held()], 70, AS_OF)[0]
+    return exit_candidates(panel, {"IBM": falling}, [held()], 70, AS_OF, LIMITS.exits)[0]
 
 
 def test_an_entry_is_sized_stopped_and_banded() -> None:

@@ -11,11 +11,13 @@ import pytest
 
 from tools.canonical import content_sha256
 from tools.data.types import Panel
+from tools.risk.limits import default_limits_text, load_limits
 from tools.risk.types import PositionView
 from tools.strategy.generators import exits, reversion, trend
 from tools.strategy.types import Candidate, Features
 
 AS_OF = datetime(2009, 11, 17, 21, 0, tzinfo=UTC)
+EXITS = load_limits(default_limits_text()).exits
 UPTREND = Features(
     symbol="IBM", close=126.45, sma_20=124.125, sma_50=121.3333333, high_55=127.0, momentum_60=0.1837,
     zscore_20=1.1, rsi_14=61.0, atr_14=2.123456, volatility_20=0.22, adv_20=5e8,
@@ -120,7 +122,7 @@ def position(strategy: str, opened: int, quantity: int = 100) -> PositionView:
 
 
 def wants_out(item: Features, held: PositionView, index: int = 70) -> list[Candidate]:
-    return exits.candidates(panel("IBM"), {"IBM": item}, [held], index, AS_OF)
+    return exits.candidates(panel("IBM"), {"IBM": item}, [held], index, AS_OF, EXITS)
 
 
 def test_a_trend_position_leaves_below_its_average_and_not_at_it() -> None:
@@ -139,7 +141,7 @@ def test_a_reversion_position_leaves_at_its_average() -> None:
 @pytest.mark.parametrize("strategy", ["trend", "reversion"])
 def test_a_position_leaves_when_its_time_is_up(strategy: str) -> None:
     calm = features(zscore_20=-0.5)
-    horizon = exits.HORIZONS[strategy]
+    horizon = EXITS.time_stop_sessions[strategy]
     (leaving,) = wants_out(calm, position(strategy, 70 - horizon))
     assert_figures_resolve(leaving)
     assert wants_out(calm, position(strategy, 70 - horizon + 1)) == []
@@ -154,4 +156,4 @@ def test_no_exit_for_a_short_a_stranger_or_a_symbol_without_features() -> None:
     falling = features(sma_20=130.0)
     assert wants_out(falling, position("trend", 0, quantity=-5)) == []
     assert wants_out(falling, position("manual", 0)) == []
-    assert exits.candidates(panel("IBM"), {}, [position("trend", 0)], 70, AS_OF + timedelta(days=1)) == []
+    assert exits.candidates(panel("IBM"), {}, [position("trend", 0)], 70, AS_OF + timedelta(days=1), EXITS) == []

@@ -111,6 +111,11 @@ class SimulationBroker:
         with self._store.read() as db:
             return self._view(db).cash()
 
+    def is_past(self, tick: Tick) -> bool:
+        """True when the venue matched a later tick already: it went on while nobody was there to play this one."""
+        with self._store.read() as db:
+            return self._view(db).tick_after(tick) is not None
+
     def match_open(self, tick: Tick, opens: Mapping[str, Decimal], volumes: Mapping[str, float]) -> None:
         """Match resting orders at the open, in the order of acceptance; once per session.
 

@@ -133,11 +133,7 @@ class VenueAccount:
         key = (self._account, tick.session.isoformat(), tick.phase)
         if self._db.execute("SELECT 1 FROM ticks WHERE account = ? AND session = ? AND phase = ?", key).fetchone():
             return False
-        later = self._db.execute(
-            "SELECT session, phase FROM ticks WHERE account = ? AND (session > ? OR (session = ? AND phase < ?))"
-            " ORDER BY session LIMIT 1",
-            (key[0], key[1], key[1], key[2]),
-        ).fetchone()
+        later = self.tick_after(tick)
         if later is not None:
             raise ExecutionError(
                 f"tick {tick.session} {tick.phase} lies before {later[0]} {later[1]}, which was matched already; "
@@ -146,6 +142,16 @@ class VenueAccount:
             )
         self._db.execute("INSERT INTO ticks VALUES (?, ?, ?, ?)", (*key, instant_text(tick.as_of)))
         return True
+
+    def tick_after(self, tick: Tick) -> tuple[str, str] | None:
+        """Session and phase of a tick after `tick` that was matched already; None when there is none."""
+        session = tick.session.isoformat()
+        found: tuple[str, str] | None = self._db.execute(
+            "SELECT session, phase FROM ticks WHERE account = ? AND (session > ? OR (session = ? AND phase < ?))"
+            " ORDER BY session LIMIT 1",
+            (self._account, session, session, tick.phase),
+        ).fetchone()
+        return found
 
     def settle(self, order: BrokerOrder, decision: Decision, tick: Tick) -> None:
         """Write what matching decided for one order: its state, and the fill with position and cash."""

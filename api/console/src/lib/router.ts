@@ -6,6 +6,7 @@ export type Route =
   | { page: "approvals"; id: string | null }
   | { page: "ask" }
   | { page: "risk" }
+  | { page: "day" }
   | { page: "case"; id: string }
   | { page: "history"; tab: "cases" | "lessons" | "ledger" }
   | { page: "oversight"; tab: OversightTab };
@@ -18,6 +19,7 @@ export function readRoute(hash: string): Route {
   if (first === "approvals") return { page: "approvals", id: second || null };
   if (first === "ask") return { page: "ask" };
   if (first === "risk") return { page: "risk" };
+  if (first === "day") return { page: "day" };
   if (first === "cases" && second) return { page: "case", id: second };
   if (first === "cases") return { page: "history", tab: "cases" };
   if (first === "history") {

@@ -85,6 +85,7 @@ function Nav({ page, waiting }: { page: Route["page"]; waiting: number }) {
   ];
   if (whyNot(session, "ask") === null) items.push({ page: "ask", name: "Ask", id: "ask" });
   items.push({ page: "risk", name: "Risk", id: "risk" });
+  items.push({ page: "day", name: "Day", id: "day" });
   items.push({ page: "history", name: "History", id: "history", also: "case" });
   if (oversightTabs(session).length > 0) items.push({ page: "oversight", name: "Oversight", id: "oversight" });
   return (
