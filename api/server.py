@@ -10,6 +10,7 @@ import uvicorn
 
 from api.app import create_app
 from pipeline.exposure import require_may_listen
+from pipeline.heartbeats import beating
 from pipeline.settings import LOOPBACK, Settings
 from pipeline.store import open_store
 from tools.errors import ConfigError
@@ -70,7 +71,8 @@ def run_api(settings: Settings) -> None:
     require_may_listen(settings, store)
     listener = bind(settings.host, settings.port, exposed=settings.exposed)
     try:
-        uvicorn.Server(uvicorn.Config(create_app(store), **server_options(settings))).run(sockets=[listener])
+        with beating(store, "api", f"answers on {settings.host}:{settings.port}"):
+            uvicorn.Server(uvicorn.Config(create_app(store), **server_options(settings))).run(sockets=[listener])
     finally:
         listener.close()
 

@@ -89,8 +89,12 @@ def activate(store: Store, kind: Kind, *, principal: Principal, reason: str) -> 
     return row
 
 
-def in_force(store: Store) -> InForce:
-    """The activated limits and policy; ConfigError unless the files agree or positions are open (safe mode)."""
+def in_force(store: Store, *, started: bool = False) -> InForce:
+    """The activated limits and policy; ConfigError unless the files agree or positions are open (safe mode).
+
+    A desk that was `started` already, or is in safe mode, stays there when its last position closes: to end then,
+    and to be started again and again, would leave nobody to watch.
+    """
     parsed: dict[Kind, tuple[Any, str]] = {}
     for kind, load in _LOADERS.items():
         with store.db.read() as session:
@@ -111,7 +115,7 @@ def in_force(store: Store) -> InForce:
                     code=f"{kind}_not_activated",
                 )
         except ConfigError as error:
-            if not exposed:
+            if not (exposed or started or store.reduce_only):
                 raise
             if error.message not in store.reduce_only:
                 store.reduce_only.append(error.message)

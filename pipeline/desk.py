@@ -128,9 +128,9 @@ def _start_index(market: MarketData, start: date | None, default: int) -> int:
     return next(index for index, day in enumerate(sessions) if day >= start)
 
 
-def open_desk(store: Store) -> Desk:
-    """Assemble the desk over the active run; HomeError(no_run) when there is none."""
-    law = in_force(store)
+def open_desk(store: Store, *, started: bool = False) -> Desk:
+    """Assemble the desk over the active run; HomeError(no_run) when there is none. `started` as in `in_force`."""
+    law = in_force(store, started=started)
     with store.db.read() as session:
         run = active_run(session)
     if run is None:

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from agents.coordinator.output import CoordinatorPlan
 from memory.ledger import Entry, Stage, append
 from memory.tables import OPEN_CASE_STATES, CaseRow, OutcomeRow, RunRow
+from pipeline import halt
 from pipeline.desk import Desk
 from pipeline.faults import reach
 from pipeline.store import now
@@ -57,7 +58,7 @@ def _write(
     index_close = desk.market.index_close(work.tick.session, work.tick.as_of)
     dispositions: list[dict[str, Any]] = []
     for position, drafted in enumerate(proposals):
-        state, reason = _disposition(session, desk, drafted, plan)
+        state, reason = _disposition(session, desk, drafted, plan, reviews[drafted.id])
         proposal = drafted
         if state is CaseState.DRAFTED:
             scaled = rescale(drafted, plan.factors.get(drafted.id, Decimal(1)))
@@ -88,7 +89,7 @@ def _write(
 
 
 def _disposition(
-    session: Session, desk: Desk, proposal: Proposal, plan: CoordinatorPlan
+    session: Session, desk: Desk, proposal: Proposal, plan: CoordinatorPlan, review: Review
 ) -> tuple[CaseState, str | None]:
     """Where a case starts: asked, blocked with a reason, or not selected with a reason."""
     if proposal.id in plan.blocked:
@@ -97,6 +98,11 @@ def _disposition(
         return CaseState.NOT_SELECTED, plan.not_selected.get(proposal.id, "capacity")
     if proposal.risk_effect != "reduces" and desk.store.reduce_only:
         return CaseState.BLOCKED, "safe_mode"
+    named = CaseRow(
+        id=case_id_of(proposal), symbol=proposal.symbol, strategy=proposal.strategy, review=plain(review)
+    )  # fmt: skip
+    if proposal.risk_effect != "reduces" and halt.blocks_increase(desk.store, session, named):
+        return CaseState.BLOCKED, BLOCKED_BY_HALT
     held_open = [state.value for state in OPEN_CASE_STATES if state is not CaseState.AWAITING]
     rival = session.exec(
         select(CaseRow).where(

@@ -136,6 +136,13 @@ class Example(Frozen):
     expect: Expectation
 
 
+class Release(Frozen):
+    """Who lets a halt go in the desk profile; in single_operator the operator does. A typed reason always."""
+
+    separate: bool = Field(default=True, description="not who engaged it")
+    flatten_people: int = Field(default=2, ge=1, le=3, description="distinct people for a flatten")
+
+
 class Policy(Frozen):
     """A policy file."""
 
@@ -148,6 +155,7 @@ class Policy(Frozen):
     cooling_off_seconds: int = Field(default=0, ge=0, le=86_400)
     second_signature_share: Decimal = Field(default=Decimal("0.01"), gt=0, le=1)
     maturity: Mapping[str, Maturity] = {}
+    release: Release = Release()
     rules: tuple[Rule, ...]
     tests: tuple[Example, ...] = ()
 

@@ -17,13 +17,15 @@ from sqlmodel import col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, RunRow
-from pipeline import queue_time
+from pipeline import halt_program, queue_time
 from pipeline.book import book_action, equity_of, mark
 from pipeline.case_graph import CaseContext, build_case_graph
 from pipeline.cycle_graph import CycleContext, build_cycle_graph, first_state
 from pipeline.desk import Desk, record_stage
 from pipeline.execution import book_fills, dispatch, protect
 from pipeline.faults import reach
+from pipeline.flatten import note_references
+from pipeline.halt_release import end_due
 from pipeline.settle import learn_from, remember_settled, settle_outcomes
 from pipeline.store import active_run
 from pipeline.submission import OpenMarket
@@ -106,6 +108,7 @@ class SessionPlayer:
             session.flush()
             tick = desk.tick(run.session_index, "open")
             queue_time.expire_due(session, run, tick.as_of)
+            end_due(session, run.id, run.session_index, tick.as_of, replay=run.mode == "replay")
 
     def _apply_actions(self, index: int) -> None:
         desk = self.desk
@@ -141,6 +144,7 @@ class SessionPlayer:
     def _match_open(self, index: int, opens: Mapping[str, Decimal], before: CycleWork) -> int:
         desk = self.desk
         tick = desk.tick(index, "open")
+        halt_program.carry_out_all(desk.store, desk.broker)
         dispatch(desk.store, desk.broker, desk.run_id, tick)
         volumes = {s: f.adv_20 / f.close for s, f in before.features.items()}
         desk.broker.match_open(tick, dict(opens), volumes)
@@ -180,6 +184,7 @@ class SessionPlayer:
         with desk.db.write() as session:
             run = session.get_one(RunRow, desk.run_id)
             closes = {symbol: bar.close for symbol, bar in bars.items()}
+            note_references(session, run.id, work.features)
             mark(session, run, work.tick, closes, desk.market.index_close(work.tick.session, work.tick.as_of))
             record_stage(session, desk, "marked")
         return booked

@@ -12,6 +12,7 @@ from sqlmodel import Session, select
 
 from memory.heads import load_key
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, HaltRow, PositionRow
+from pipeline.book import live_orders
 from pipeline.canaries import is_canary
 from pipeline.store import Store
 from tools.canonical import canonical_bytes, stable_id
@@ -55,18 +56,31 @@ def approval_body(session: Session, approval_id: str) -> dict[str, Any]:
 
 
 def mandate_body(
-    session: Session, halt_id: str, run_id: str, symbol: str, quantity: int, principal: str
+    session: Session, halt_id: str, run_id: str, symbol: str, quantity: int, principal: str, index: int = 0
 ) -> dict[str, Any]:
-    """What a halt's own grant says; ExecutionError(unsigned) unless the halt stands and the position is that large."""
+    """What a halt's own grant for one session says: sell what is long, buy back what is short.
+
+    ExecutionError(unsigned) unless the halt stands and the position, less what already closes it, is that large.
+    """
     halt = session.get(HaltRow, halt_id)
     held = session.get(PositionRow, (run_id, symbol))
     if halt is None or halt.released_wall is not None or halt.action != "flatten":
         raise ExecutionError(f"no mandate: {halt_id} is not a flatten in force", code="unsigned")
-    if held is None or not 0 < quantity <= held.quantity:
+    if held is None or not 0 < quantity <= abs(held.quantity):
         raise ExecutionError(f"no mandate for {quantity} {symbol}: that is not held", code="unsigned")
+    side = "sell" if held.quantity > 0 else "buy"
+    closing = sum(
+        order.quantity - order.filled_quantity
+        for order in live_orders(session, run_id)
+        if order.symbol == symbol and order.side == side and order.body.reduce_only
+    )
+    if quantity + closing > abs(held.quantity):
+        raise ExecutionError(
+            f"no mandate for {quantity} {symbol}: {closing} of {abs(held.quantity)} are being closed", code="unsigned"
+        )
     return {
-        "halt": halt_id, "run": run_id, "symbol": symbol, "side": "sell", "quantity_budget": quantity,
-        "reduce_only": True, "principals": [principal], "nonce": stable_id("mandate", halt_id, symbol),
+        "halt": halt_id, "run": run_id, "symbol": symbol, "side": side, "quantity_budget": quantity,
+        "reduce_only": True, "principals": [principal], "nonce": stable_id("mandate", halt_id, symbol, index),
     }  # fmt: skip
 
 

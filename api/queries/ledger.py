@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
@@ -15,6 +14,7 @@ from api.queries.cases import ledger_content
 from api.schemas import HaltBody, LedgerBody, VerificationBody
 from memory.ledger import content_sha256
 from memory.tables import HaltRow, LedgerRow
+from pipeline.halt import FILE_SOURCE, file_halt
 from pipeline.store import Store, active_run
 
 
@@ -75,8 +75,8 @@ def verify_ledger(store: Store) -> VerificationBody:
 def halt_body(row: HaltRow) -> HaltBody:
     """A halt as the API shows it."""
     return HaltBody(
-        **row.model_dump(include=set(HaltBody.model_fields) - {"engaged", "released"}),
-        engaged=row.engaged_wall, released=row.released_wall,
+        **row.model_dump(include=set(HaltBody.model_fields) - {"engaged", "released", "asked_release"}),
+        engaged=row.engaged_wall, released=row.released_wall, asked_release=row.asked_release or [],
     )  # fmt: skip
 
 
@@ -87,20 +87,6 @@ def list_halts(store: Store, query: HaltQuery) -> Page[HaltBody]:
         if not query.all:
             statement = statement.where(col(HaltRow.released_wall).is_(None))
         items = [halt_body(row) for row in session.exec(statement)]
-    items = [*_file_halt(store), *items]
+    if store.home.halt_file.exists() and not any(i.source == FILE_SOURCE and i.released is None for i in items):
+        items = [halt_body(file_halt(store)), *items]
     return Page[HaltBody](items=items, next=None, total=len(items))
-
-
-def _file_halt(store: Store) -> list[HaltBody]:
-    """The HALT file as a halt: whoever could not reach the store stopped the desk with it."""
-    try:
-        touched = store.home.halt_file.stat().st_mtime
-    except FileNotFoundError:
-        return []
-    return [
-        HaltBody(
-            id="file", scope="firm", target=None, action="no_new", reason="the HALT file is in the home",
-            principal="file", source="file", engaged=datetime.fromtimestamp(touched, UTC), carried_out=True,
-            released=None, released_by=None,
-        )
-    ]  # fmt: skip

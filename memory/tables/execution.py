@@ -72,6 +72,8 @@ class FillRow(SQLModel, table=True):
 
 
 class PositionRow(SQLModel, table=True):
+    """What is held. `atr` (money) and `adv_shares` are of the last close: a flatten needs no market data."""
+
     __tablename__ = "positions"
     run_id: str = Field(primary_key=True)
     symbol: str = Field(primary_key=True)
@@ -84,3 +86,5 @@ class PositionRow(SQLModel, table=True):
     case_id: str
     opened_index: int
     stop_price: Decimal | None = money(nullable=True)
+    atr: Decimal | None = money(nullable=True)
+    adv_shares: int | None = None

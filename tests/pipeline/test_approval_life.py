@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 from sqlmodel import select
 
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, OrderRow, OutboxRow
-from pipeline import approvals, halt
+from pipeline import approvals, halt, halt_release
 from pipeline.activation import in_force
 from pipeline.store import Principal
 from tests.pipeline import life
@@ -97,7 +97,7 @@ class ApprovalLife(RuleBasedStateMachine):
     @precondition(lambda self: self.halted())
     @rule()
     def release(self) -> None:
-        halt.release(self.store, reason="over", principal=BOB)
+        halt_release.release(self.store, reason="over", principal=BOB)
         assert self.state() not in ("awaiting", "approved")
 
     def _submit(self, times: int) -> None:

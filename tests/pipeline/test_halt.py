@@ -12,7 +12,7 @@ import pytest
 from sqlmodel import select
 
 from memory.tables import GrantRow, HaltRow, LedgerRow, OrderRow, OutboxRow, RunRow
-from pipeline import execution, halt, halt_program
+from pipeline import execution, halt, halt_program, halt_release
 from pipeline.store import Store
 from pipeline.venue import open_broker
 from tests.pipeline import life
@@ -27,8 +27,8 @@ def engage(store: Store, action: halt.Action = "no_new", **changes: Any) -> Halt
     return halt.engage(store, **{"action": action, "reason": "drill", "principal": BOB, **changes})
 
 
-def release(store: Store) -> halt.ReleaseResult:
-    return halt.release(store, reason="drill is over", principal=BOB)
+def release(store: Store) -> halt_release.ReleaseResult:
+    return halt_release.release(store, reason="drill is over", principal=BOB)
 
 
 def venue(store: Store) -> SimulationBroker:
@@ -167,7 +167,7 @@ def test_nothing_halted_is_nothing_to_release(store: Store, approved: Question) 
 
 def test_a_release_needs_a_reason(store: Store) -> None:
     engage(store)
-    assert code_of(lambda: halt.release(store, reason=" ", principal=BOB)) == "invalid"
+    assert code_of(lambda: halt_release.release(store, reason=" ", principal=BOB)) == "invalid"
     assert halt.stands(store)
 
 
@@ -240,18 +240,18 @@ def _at_the_venue(store: Store, approved: Question) -> str:
 def test_cancel_takes_live_entries_back_and_leaves_protective_stops(store: Store, approved: Question) -> None:
     name = _at_the_venue(store, approved)
     engage(store, "cancel")
-    assert halt_program.carry_out_all(store, venue(store)) == 1
+    assert halt_program.carry_out_all(store, venue(store)).finished == 1
     found = venue(store).find(name)
     assert found is not None
     assert found.state is OrderState.CANCELLED
     assert truth(store, approved).state == "cancelled"
-    assert halt_program.carry_out_all(store, venue(store)) == 0, "a halt is carried out once"
+    assert halt_program.carry_out_all(store, venue(store)).finished == 0, "a halt is carried out once"
 
 
 def test_no_new_takes_nothing_back(store: Store, approved: Question) -> None:
     name = _at_the_venue(store, approved)
     engage(store, "no_new")
-    assert halt_program.carry_out_all(store, venue(store)) == 0
+    assert halt_program.carry_out_all(store, venue(store)).finished == 0
     found = venue(store).find(name)
     assert found is not None
     assert found.state is OrderState.NEW

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from memory.tables import ApprovalRow
-from pipeline import halt, signer
+from pipeline import halt, halt_release, signer
 from pipeline.store import Store
 from tests.pipeline import life
 from tests.pipeline.life import ANN, BOB, ONE, TWO, Question, say
@@ -164,7 +164,7 @@ def test_no_mandate_without_a_halt_and_none_after_its_release(store: Store) -> N
     life.hold(store)
     refuse_mandate(store, "halt_none", 100)
     stop = halt.engage(store, action="flatten", reason="drill", principal=ANN)
-    halt.release(store, reason="over", principal=ANN)
+    halt_release.release(store, reason="over", principal=ANN)
     refuse_mandate(store, stop.id, 100)
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tools.risk.halt_policy import HaltPolicy
 from tools.types import Frozen, Side, Symbol
 
 
@@ -31,6 +32,7 @@ class Limits(Frozen):
     risk_per_trade: Decimal = Field(gt=0, le=1)
     max_data_age_hours: int = Field(gt=0)
     restricted: tuple[Symbol, ...] = ()
+    halts: HaltPolicy
 
 
 class PositionView(Frozen):

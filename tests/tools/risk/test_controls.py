@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tools.errors import ToolRejected
 from tools.risk.control import ERRONEOUS_ORDERS
 from tools.risk.controls import CONTROLS, binding, check_order, utilisation, verdict
+from tools.risk.limits import default_limits_text, load_limits
 from tools.risk.types import Check, Limits, MarketView, PendingOrder, PortfolioView, PositionView
 from tools.types import PriceBand, Proposal
 
@@ -24,6 +25,7 @@ LIMITS = Limits(
     max_trade_share=D("0.02"), max_position_share=D("0.04"), max_sector_share=D("0.25"), max_gross_share=D(1),
     max_adv_share=D("0.01"), max_total_open_risk=D("0.05"), max_daily_loss=D("0.03"), max_drawdown=D("0.15"),
     max_open_positions=3, price_band_atr=D(1), stop_atr=D("2.5"), risk_per_trade=D("0.0025"), max_data_age_hours=96,
+    halts=load_limits(default_limits_text()).halts,
 )  # fmt: skip
 
 
