@@ -17,8 +17,8 @@ from sqlmodel import Session, col, select
 from memory.ledger import Entry, Stage, append
 from memory.tables import EvidenceRow, HaltRow, LedgerRow, OrderRow, RunRow
 from pipeline.book import equity_of, open_positions
-from pipeline.halt import Ending, in_force, write
-from pipeline.halt_scope import Action, Scope
+from pipeline.halt import Ending, write
+from pipeline.halt_scope import Action, Scope, in_force
 from pipeline.store import Principal, now
 from tools.canonical import stable_id
 from tools.execution.types import OrderState

@@ -39,7 +39,7 @@ _WAITING = (CaseState.AWAITING.value, CaseState.APPROVED.value)
 class Ending(NamedTuple):
     """When a control's halt ends by itself: at this session, and outside replay not before this wall time."""
 
-    index: int
+    session: int
     wall: datetime | None = None
 
 
@@ -116,7 +116,7 @@ def write(
         id=key, scope=scope, target=target, action=action, reason=reason, principal=principal.name, source=source,
         engaged_wall=now(), carried_out=action == "no_new", run_id=run_id, cause=cause,
         engaged_index=run.session_index if run else None,
-        ends_index=ending.index if ending else None, ends_wall=ending.wall if ending else None,
+        ends_index=ending.session if ending else None, ends_wall=ending.wall if ending else None,
     )  # fmt: skip
     session.add(row)
     session.flush()

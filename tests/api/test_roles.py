@@ -36,6 +36,8 @@ NEEDED = {
     "POST /desk/next": ("operator", "operate"),
     "POST /halts": ("operator", "halt"),
     "POST /halts/release": ("risk_officer", "decide"),
+    "POST /halts/{halt_id}/release": ("risk_officer", "decide"),
+    "POST /halts/{halt_id}/keep": ("risk_officer", "decide"),
     "GET /people": ("admin", "admin"),
     "POST /people": ("admin", "admin"),
     "POST /people/bootstrap/token": ("admin", "admin"),

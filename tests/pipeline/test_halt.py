@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from memory.tables import GrantRow, HaltRow, LedgerRow, OrderRow, OutboxRow, RunRow
+from memory.tables import GrantRow, HaltRow, LedgerRow, OrderRow, OutboxRow
 from pipeline import execution, halt, halt_program, halt_release
 from pipeline.store import Store
-from pipeline.venue import open_broker
 from tests.pipeline import life
+from tests.pipeline.halting import own, venue
 from tests.pipeline.life import ANN, BOB, NOBODY, OPEN_TICK, TWO, Question, code_of, say, submit, truth
-from tools.execution.brokers.simulation import SimulationBroker
 from tools.execution.types import OrderState
 
 VOID = life.Truth("voided", "voided", ("voided",), 0, 0, 1)
@@ -29,11 +28,6 @@ def engage(store: Store, action: halt.Action = "no_new", **changes: Any) -> Halt
 
 def release(store: Store) -> halt_release.ReleaseResult:
     return halt_release.release(store, reason="drill is over", principal=BOB)
-
-
-def venue(store: Store) -> SimulationBroker:
-    with store.db.read() as session:
-        return open_broker(store, session.get_one(RunRow, life.RUN))
 
 
 def sent(store: Store) -> list[str]:
@@ -146,6 +140,7 @@ def test_a_release_voids_what_waited_and_what_was_approved_and_sends_nothing(sto
 
 def test_a_release_leaves_finished_cases_alone(store: Store, approved: Question) -> None:
     submit(store, approved)
+    execution.dispatch(store, venue(store), life.RUN, OPEN_TICK)
     refused = life.ask(store, life.proposal(1))
     say(store, refused, decision="reject")
     engage(store)
@@ -258,8 +253,7 @@ def test_no_new_takes_nothing_back(store: Store, approved: Question) -> None:
 
 
 def test_flatten_mints_a_reduce_only_mandate_for_each_position_and_at_most_the_position(store: Store) -> None:
-    life.hold(store, 70)
-    life.hold(store, 30, "MSFT")
+    own(store, {"IBM": 70, "MSFT": 30})
     life.hold(store, 0, "GE")
     engage(store, "flatten")
     halt_program.carry_out_all(store, venue(store))
@@ -276,8 +270,7 @@ def test_flatten_mints_a_reduce_only_mandate_for_each_position_and_at_most_the_p
 
 
 def test_flatten_of_one_symbol_leaves_the_others(store: Store) -> None:
-    life.hold(store, 70)
-    life.hold(store, 30, "MSFT")
+    own(store, {"IBM": 70, "MSFT": 30})
     engage(store, "flatten", scope="symbol", target="MSFT")
     halt_program.carry_out_all(store, venue(store))
     with store.db.read() as session:
@@ -285,8 +278,8 @@ def test_flatten_of_one_symbol_leaves_the_others(store: Store) -> None:
 
 
 def test_the_halt_program_works_in_a_process_of_its_own_with_no_engine(store: Store, approved: Question) -> None:
+    own(store, {"MSFT": 40})
     name = _at_the_venue(store, approved)
-    life.hold(store, 40, "MSFT")
     engage(store, "flatten")
     done = subprocess.run(
         [sys.executable, "-m", "pipeline.halt_program", "--home", str(store.home.path)], capture_output=True, text=True,
@@ -298,7 +291,7 @@ def test_the_halt_program_works_in_a_process_of_its_own_with_no_engine(store: St
     assert found.state is OrderState.CANCELLED
     with store.db.read() as session:
         flatten = session.exec(select(OrderRow).where(OrderRow.leg == "flatten")).one()
-        assert session.exec(select(HaltRow.carried_out)).all() == [True]
+        assert session.exec(select(HaltRow.detail)).all() == ["1 positions still open"]
     assert (flatten.symbol, flatten.quantity) == ("MSFT", 40)
 
 
@@ -326,7 +319,7 @@ def test_the_halt_program_imports_no_model_graph_or_vector_store() -> None:
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_launch_does_not_wait_and_the_halt_is_carried_out(store: Store) -> None:
-    life.hold(store, 40, "MSFT")
+    own(store, {"MSFT": 40})
     engage(store, "flatten")
     began = time.monotonic()
     halt.launch(store)

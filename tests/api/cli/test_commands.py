@@ -114,7 +114,7 @@ def test_halt_leaves_a_file_when_the_store_is_broken(quarterdeck: Quarterdeck, h
     home.mkdir()
     (home / "quarterdeck.sqlite").write_bytes(b"broken" * 1000)
     told = quarterdeck("halt", "--action", "flatten", "--reason", "storm", "--json")
-    assert (told.status, told.json["path"], told.json["action"]) == (0, "file", "no_new")
+    assert (told.status, told.json["path"], told.json["action"]) == (0, "file", "flatten")
     assert "storm" in (home / "HALT").read_text()
 
 
