@@ -67,7 +67,7 @@ def server_options(settings: Settings) -> dict[str, Any]:
 
 def run_api(settings: Settings) -> None:
     """Serve the home of `settings` until SIGINT or SIGTERM."""
-    store = open_store(settings)
+    store = open_store(settings, create=False)
     require_may_listen(settings, store)
     listener = bind(settings.host, settings.port, exposed=settings.exposed)
     try:

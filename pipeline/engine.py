@@ -119,7 +119,7 @@ class Engine:
 
 
 async def _main(settings: Settings) -> None:
-    store = open_store(settings)
+    store = open_store(settings, create=False)
     beat(store, "engine", "starting", "loading market and recall index")
     with store.db.read() as session:
         run = active_run(session)

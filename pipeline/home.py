@@ -93,6 +93,8 @@ def open_home(
     home = Home(settings.home)
     if not create and not home.path.exists():
         raise HomeError(f"{home.path} does not exist: start a desk with `quarterdeck run` first", code="no_home")
+    if not create and settings.database_url is None and not home.database_file.exists():
+        raise HomeError(f"the database of {home.path} is gone: restore a backup", code="home_unreadable")
     try:
         for folder in (home.path, home.config, home.heads, home.logs):
             folder.mkdir(parents=True, exist_ok=True)

@@ -162,6 +162,7 @@ class Watchdog:
         if self._store is not None:
             self._store.db.dispose()
         self._store = None
+        self._next["beat"] = at
         if self._blind_since is None:
             self._blind_since = at
             print(f"{now().isoformat()} the store cannot be used: {why}", flush=True)
