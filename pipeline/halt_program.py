@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
-from memory.tables import HaltRow, OrderRow, OutboxRow, RunRow
+from memory.tables import CaseRow, HaltRow, OrderRow, OutboxRow, RunRow
 from pipeline import flatten
 from pipeline.book import live_orders
 from pipeline.execution import apply_report
@@ -27,7 +28,7 @@ from pipeline.settings import load_settings
 from pipeline.store import Store, active_run, now, open_store
 from pipeline.venue import open_broker
 from tools.errors import ExecutionError, QuarterdeckError, RetryableToolError
-from tools.execution.types import TERMINAL, Broker
+from tools.execution.types import TERMINAL, Broker, BrokerOrder
 from tools.types import Tick
 
 BATCH = 100
@@ -119,35 +120,45 @@ def cancel_increases(store: Store, broker: Broker, run: RunRow, halt: HaltRow) -
         sent = {row.client_order_id for row in session.exec(select(OutboxRow).where(OutboxRow.status == "sent"))}
     problems: list[str] = []
     unheard_of: set[str] = set()
-    for start in range(0, len(targets), BATCH):
-        reports = []
-        for order in targets[start : start + BATCH]:
-            name = order.client_order_id
-            try:
-                reported = broker.cancel(name)
-            except RetryableToolError as error:
-                problems.append(f"{name} could not be cancelled yet: {error}")
-                continue
-            except ExecutionError as error:
-                if error.code != "unknown_order":
-                    problems.append(f"the broker refused to cancel {name}: {error}")
-                    _tell(store, run, order, problems[-1], tick)
-                elif name in sent:
-                    problems.append(f"{name} is being sent and not at the broker yet")
-                else:
-                    unheard_of.add(name)
-                continue
-            reports.append(reported)
-            if reported.state not in TERMINAL:
-                problems.append(f"the broker has not confirmed the cancel of {name}")
-        with store.db.write() as session:
-            for reported in reports:
-                apply_report(session, reported, tick)
+    reports: list[BrokerOrder] = []
+    refused: list[tuple[OrderRow, str]] = []
+    for order in targets:
+        name = order.client_order_id
+        try:
+            reports.append(broker.cancel(name))
+        except RetryableToolError as error:
+            problems.append(f"{name} could not be cancelled yet: {error}")
+        except ExecutionError as error:
+            if error.code != "unknown_order":
+                refused.append((order, f"the broker refused to cancel {name}: {error}"))
+            elif name in sent:
+                problems.append(f"{name} is being sent and not at the broker yet")
+            else:
+                unheard_of.add(name)
+    _book(store, reports, tick)
+    for order, message in refused:
+        problems.append(message)
+        _tell(store, run, order, message, tick)
+    waiting = [reported.client_order_id for reported in reports if reported.state not in TERMINAL]
+    problems += [f"the broker has not confirmed the cancel of {name}" for name in waiting]
     if unheard_of:
         with store.db.write() as session:
             denied = deny_unsent(session, run.id, (halt,), UNSENT, tick, frozenset(unheard_of))
         problems += [f"nobody knows {name}" for name in sorted(unheard_of - set(denied))]
     return tuple(problems)
+
+
+def _book(store: Store, reports: Sequence[BrokerOrder], tick: Tick) -> None:
+    """Take the broker's word, once it has been asked for every order: risk goes first, the books follow."""
+    for start in range(0, len(reports), BATCH):
+        part = reports[start : start + BATCH]
+        with store.db.write() as session:
+            names = [reported.client_order_id for reported in part]
+            orders = session.exec(select(OrderRow).where(col(OrderRow.client_order_id).in_(names))).all()
+            wanted = col(CaseRow.id).in_([order.case_id for order in orders])
+            cases = session.exec(select(CaseRow).where(wanted)).all()  # noqa: F841  (the identity map is weak)
+            for reported in part:
+                apply_report(session, reported, tick)
 
 
 def _tell(store: Store, run: RunRow, order: OrderRow, message: str, tick: Tick) -> None:

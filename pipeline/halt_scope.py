@@ -99,6 +99,8 @@ def concerns(session: Session, halt: HaltRow, case: CaseRow) -> bool:
 
 def concerns_order(session: Session, halt: HaltRow, order: OrderRow) -> bool:
     """True when the halt names an order that adds risk, and when nobody can tell."""
+    if halt.scope == "firm":
+        return True
     if halt.scope == "symbol":
         return halt.target == order.symbol
     case = session.get(CaseRow, order.case_id)

@@ -13,7 +13,6 @@ from sqlmodel import Session, select
 from memory.heads import load_key
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, HaltRow, PositionRow
 from pipeline.book import live_orders
-from pipeline.canaries import is_canary
 from pipeline.store import Store
 from tools.canonical import canonical_bytes, stable_id
 from tools.errors import ApprovalError, ExecutionError
@@ -27,6 +26,8 @@ def signers_of(session: Session, approval: ApprovalRow) -> tuple[str, ...]:
 
 def approval_body(session: Session, approval_id: str) -> dict[str, Any]:
     """What the grant of an approved question says; ApprovalError(unsigned) when the table does not bear it out."""
+    from pipeline.canaries import is_canary  # the halt program signs mandates only and starts sooner without it
+
     session.flush()
     session.expire_all()
     approval = session.get_one(ApprovalRow, approval_id)

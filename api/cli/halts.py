@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
 
 REMOTE_TIMEOUT_S = 5.0
-STORE_TIMEOUT_S = 3.0
+STORE_TIMEOUT_S = 2.0
 """A store that somebody keeps locked for longer does not hold up a halt: the HALT file does."""
 _REFUSED_FOR_GOOD = frozenset({"invalid", "unknown", "forbidden"})
 
@@ -164,7 +164,6 @@ def _through_store(settings: Settings, wish: dict[str, Any]) -> dict[str, Any]:
     """Write the halt without the home's lock: stopping is the one thing that two processes may do at once."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from api.queries.ledger import halt_body
     from pipeline import halt as program
     from pipeline.store import Principal, open_store
     from tools.errors import HomeError
@@ -182,7 +181,7 @@ def _through_store(settings: Settings, wish: dict[str, Any]) -> dict[str, Any]:
         return _by_file(settings, wish, str(error))
     if row.action != "no_new":
         program.launch(store)
-    return {**halt_body(row).model_dump(mode="json"), "path": "store"}
+    return {**row.model_dump(mode="json"), "path": "store"}
 
 
 def _by_file(settings: Settings, wish: dict[str, Any], why: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from api.dependencies import READ, Halter, RiskOfficer, StoreDep
 from api.paging import Page
-from api.queries import ledger as queries
+from api.queries import halts as queries
 from api.schemas import HaltBody, HaltRequest, ReleaseAnswer, ReleaseRequest
 from pipeline import halt, halt_release
 from pipeline.people import Identity
