@@ -23,7 +23,7 @@ from memory.tables import (
 )
 from pipeline.book import equity_of, open_positions
 from pipeline.halt import FILE_SOURCE, file_halt
-from pipeline.halt_scope import in_force
+from pipeline.halt_scope import NARROW, in_force
 from pipeline.heartbeats import STALE_AFTER
 from pipeline.processes import lives
 from pipeline.store import Store, active_run, now
@@ -153,7 +153,7 @@ def desk_view(store: Store) -> DeskView:
         playing = run.stage != "closed" or (heartbeat is not None and heartbeat.state == "busy")
         finished = total > 0 and run.session_index >= total - 1 and run.stage == "closed"
         stage: Literal["waiting", "playing", "halted", "finished", "safe"] = "waiting"
-        if halts:
+        if any(item.scope not in NARROW for item in halts):
             stage = "halted"
         elif law is not None and law.state == "safe":
             stage = "safe"

@@ -20,7 +20,7 @@ from sqlmodel import Session, col, func, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import CaseRow, HaltRow
-from pipeline.halt_scope import ACTIONS, Action, Scope, concerns, in_force, require_sense
+from pipeline.halt_scope import ACTIONS, NARROW, Action, Scope, concerns, in_force, require_sense
 from pipeline.heartbeats import resident
 from pipeline.order_ends import desk_tick
 from pipeline.store import Principal, Store, active_run, now
@@ -161,9 +161,7 @@ def holds_clock(store: Store) -> bool:
     try:
         with store.db.read() as session:
             rows = in_force(session)
-        return _by_file(store) or any(
-            row.scope not in ("order", "strategy", "agent", "symbol") and row.ends_index is None for row in rows
-        )
+        return _by_file(store) or any(row.scope not in NARROW and row.ends_index is None for row in rows)
     except (SQLAlchemyError, sqlite3.Error, OSError):
         return True
 

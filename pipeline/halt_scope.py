@@ -43,6 +43,7 @@ NAMES: dict[Scope, str] = {
 }  # fmt: skip
 REVIEWER = "decision"
 MAX_TARGET = 80
+NARROW: tuple[Scope, ...] = ("order", "strategy", "agent", "symbol")
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9.\-]{0,9}")
 
 

@@ -188,7 +188,7 @@ def test_a_halt_file_shows_as_a_halt_and_is_released_like_one(client: TestClient
     assert client.get("/api/v1/halts").json()["items"] == []
 
 
-@pytest.mark.parametrize("action", ["cancel", "flatten", "no_new"])
+@pytest.mark.parametrize("action", ["cancel", "reduce_only", "flatten", "no_new"])
 def test_cancel_and_flatten_start_the_halt_program(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:

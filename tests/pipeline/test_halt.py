@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from sqlmodel import select
 
 from memory.tables import GrantRow, HaltRow, LedgerRow, OrderRow, OutboxRow
 from pipeline import execution, halt, halt_program, halt_release
-from pipeline.store import Store
+from pipeline.store import Store, open_store
 from tests.pipeline import life
 from tests.pipeline.halting import own, venue
 from tests.pipeline.life import ANN, BOB, NOBODY, OPEN_TICK, TWO, Question, code_of, say, submit, truth
@@ -111,6 +112,43 @@ def test_a_database_that_is_gone_bad_counts_as_halted(store: Store) -> None:
         path.unlink()
     (store.home.path / "quarterdeck.sqlite").write_bytes(b"no database" * 1000)
     assert halt.stands(store)
+
+
+def test_a_database_that_is_missing_counts_as_halted_though_an_open_connection_still_reads(
+    store: Store, approved: Question
+) -> None:
+    assert not halt.stands(store)
+    for path in store.home.path.glob("quarterdeck.sqlite*"):
+        path.unlink()
+    assert halt.stands(store)
+    assert halt.holds_clock(store)
+    assert submit(store, approved).value == "voided"
+
+
+def test_a_home_whose_database_is_gone_is_not_opened_as_an_empty_one(store: Store) -> None:
+    store.db.dispose()
+    for path in store.home.path.glob("quarterdeck.sqlite*"):
+        path.unlink()
+    assert code_of(lambda: open_store(store.settings, create=False)) == "home_unreadable"
+    assert not store.home.database_file.exists()
+
+
+def test_a_store_that_stays_locked_makes_a_halt_the_halt_file_soon(
+    store: Store, approved: Question, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.halt.LOCK_TIMEOUT_S", 0.05)
+    holder = sqlite3.connect(store.home.database_file, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        row = halt.engage_surely(
+            store, action="cancel", reason="smoke", principal=BOB, scope="symbol", target="IBM", source="api"
+        )
+    finally:
+        holder.execute("ROLLBACK")
+        holder.close()
+    assert (row.source, row.scope, row.action) == ("file", "firm", "cancel")
+    assert store.home.halt_file.read_text() == "cancel: smoke\n"
+    assert submit(store, approved).value == "voided"
 
 
 def test_a_halt_file_in_a_place_that_cannot_be_looked_at_counts_as_halted(

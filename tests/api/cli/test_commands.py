@@ -92,7 +92,7 @@ def test_halt_holds_and_resume_voids(quarterdeck: Quarterdeck, reached: Seeded, 
     refused = quarterdeck("approvals", "approve", reached.approval_id, "--reason", "r")
     assert "[forbidden]" in refused.err
     released = quarterdeck("resume", "--reason", "over", "--json").json
-    assert released == {"released": [told.json["id"]], "voided_cases": [reached.case_id]}
+    assert released == {"released": [told.json["id"]], "voided_cases": [reached.case_id], "waiting": []}
 
 
 def test_halt_bypasses_a_desk_that_does_not_answer(quarterdeck: Quarterdeck, seeded: Seeded) -> None:

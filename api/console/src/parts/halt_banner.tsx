@@ -39,7 +39,7 @@ export function HaltBanner({ halts }: { halts: Halt[] }) {
         </ul>
       </div>
       <div className="halt-resume">
-        <button type="button" className="button" data-testid="resume-open" disabled={barred !== null} onClick={() => setChosen(halts)}>Resume…</button>
+        <button type="button" className="button" data-testid="resume-open" disabled={barred !== null} onClick={() => setChosen(halts)}>{halts.length > 1 ? "Release all…" : "Resume…"}</button>
         {barred && <small>{barred}</small>}
       </div>
       <Dialog open={chosen !== null} title={chosen?.length === 1 && halts.length > 1 ? "Release one halt" : "Resume the desk"} onClose={() => setChosen(null)}>
