@@ -207,22 +207,29 @@ class ChatRequest(Body):
 
 
 class HaltRequest(Body):
-    """Stop: `no_new` refuses new risk, `cancel` also cancels open entries, `flatten` also closes positions."""
+    """Stop what a scope names.
 
-    action: Literal["no_new", "cancel", "flatten"]
+    `no_new`: nothing that adds risk is asked, approved or sent. `cancel`: and orders that add risk are cancelled.
+    `reduce_only`: and questions that add risk are voided, reductions go on. `flatten`: and positions are closed.
+    """
+
+    action: Literal["no_new", "cancel", "reduce_only", "flatten"]
     reason: Annotated[Text, Field(max_length=2000)]
-    scope: Literal["firm", "strategy", "symbol"] = "firm"
+    scope: Literal["firm", "agent", "strategy", "symbol", "order"] = "firm"
     target: Annotated[str | None, Field(default=None, max_length=80)] = None
 
 
 class ReleaseRequest(Body):
-    """Release every halt in force. What was pending under them is voided, never sent."""
+    """Let a halt go, or every halt. What it held is voided, never sent."""
 
     reason: Annotated[Text, Field(max_length=2000)]
 
 
 class HaltBody(BaseModel):
-    """An engaged stop."""
+    """An engaged stop. `ends_index` is the session at which it ends by itself, None never; `detail` what is left to do.
+
+    `source`: person, api, cli, file, watchdog or `control:<id>`. `asked_release`: who wants it gone where it takes two.
+    """
 
     id: str
     scope: str
@@ -235,13 +242,18 @@ class HaltBody(BaseModel):
     carried_out: bool
     released: datetime | None
     released_by: str | None
+    ends_index: int | None = None
+    cause: str | None = None
+    detail: str | None = None
+    asked_release: list[str] = []
 
 
 class ReleaseAnswer(BaseModel):
-    """Ids of the halts released and of the cases voided by it."""
+    """Ids of the halts released, of the cases voided by it, and of halts that wait for another person's word."""
 
     released: list[str]
     voided_cases: list[str]
+    waiting: list[str] = []
 
 
 class LedgerBody(BaseModel):

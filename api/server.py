@@ -10,6 +10,7 @@ import uvicorn
 
 from api.app import create_app
 from pipeline.exposure import require_may_listen
+from pipeline.heartbeats import beating
 from pipeline.settings import LOOPBACK, Settings
 from pipeline.store import open_store
 from tools.errors import ConfigError
@@ -66,11 +67,12 @@ def server_options(settings: Settings) -> dict[str, Any]:
 
 def run_api(settings: Settings) -> None:
     """Serve the home of `settings` until SIGINT or SIGTERM."""
-    store = open_store(settings)
+    store = open_store(settings, create=False)
     require_may_listen(settings, store)
     listener = bind(settings.host, settings.port, exposed=settings.exposed)
     try:
-        uvicorn.Server(uvicorn.Config(create_app(store), **server_options(settings))).run(sockets=[listener])
+        with beating(store, "api", f"answers on {settings.host}:{settings.port}"):
+            uvicorn.Server(uvicorn.Config(create_app(store), **server_options(settings))).run(sockets=[listener])
     finally:
         listener.close()
 

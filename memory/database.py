@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlmodel import Session, SQLModel
 from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_fixed
@@ -21,7 +22,7 @@ from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_f
 from tools.errors import ConfigError, HomeError
 
 BUSY_TIMEOUT_S = 30.0
-"""How long a writer on SQLite waits for another one."""
+"""How long a writer waits for another one."""
 WRITE_LOCK = 0x51444C45
 """Key of the PostgreSQL advisory lock that every write transaction holds."""
 _WRITE = "quarterdeck_write"
@@ -67,10 +68,22 @@ class Database:
                 f"database {self.dialect!r} is not supported: use sqlite:/// or postgresql+psycopg://",
                 code="bad_database_url",
             )
-        self.engine = create_engine(parsed, pool_pre_ping=self.dialect == "postgresql")
+        self._connect(parsed, busy_timeout_s)
+
+    def _connect(self, url: URL, busy_timeout_s: float) -> None:
         if self.dialect == "sqlite":
+            self.engine = create_engine(url)
             _prepare_sqlite(self.engine, busy_timeout_s)
+        else:
+            patience = {"options": f"-c lock_timeout={int(busy_timeout_s * 1000)}"}
+            self.engine = create_engine(url, pool_pre_ping=True, connect_args=patience)
         self._writer = self.engine.execution_options(**{_WRITE: True})
+
+    def hasty(self, busy_timeout_s: float) -> Self:
+        """The same database over connections of its own, which wait no longer than this for a lock."""
+        other = copy(self)
+        other._connect(self.engine.url, busy_timeout_s)
+        return other
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -163,11 +163,13 @@ def trouble_with(store: Store, kind: Kind) -> ConfigError | None:
     return None
 
 
-def at_start(store: Store, *, attended: bool = False) -> InForce:
+def at_start(store: Store, *, attended: bool = False, started: bool = False) -> InForce:
     """The law in force, after holding the files of the home against it.
 
-    `attended` says that people can reach this desk and decide the case that a changed file becomes. ConfigError when
-    the desk must not start; else every trouble is a reason in `store.reduce_only`.
+    `attended` says that people can reach this desk and decide the case that a changed file becomes. A desk that was
+    `started` already, or is in safe mode, stays there when its last position closes: to end then, and to be started
+    again and again, would leave nobody to watch. ConfigError when the desk must not start; else every trouble is a
+    reason in `store.reduce_only`.
     """
     law = in_force(store)
     with store.db.read() as session:
@@ -179,7 +181,7 @@ def at_start(store: Store, *, attended: bool = False) -> InForce:
         error = trouble_with(store, kind)
         if error is None:
             continue
-        if not (exposed or (attended and error.code == f"{kind}_not_activated")):
+        if not (exposed or started or store.reduce_only or (attended and error.code == f"{kind}_not_activated")):
             raise error
         if error.message not in store.reduce_only:
             store.reduce_only.append(error.message)

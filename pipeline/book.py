@@ -141,6 +141,7 @@ def book_fill(session: Session, run: RunRow, fill: Fill, order: OrderRow, sector
         row.strategy = case.strategy if case else "manual"
         row.stop_price = case.order.stop_price if case else None
         row.stop_why = "entry"
+        row.atr, row.adv_shares = case.order.atr if case else None, None
     row.quantity, row.average_price, row.realised = after.quantity, after.average_price, after.realised
     row.mark = fill.price
     if row.quantity == 0:
@@ -164,6 +165,8 @@ def book_action(session: Session, run: RunRow, action: CorporateAction) -> Posit
     if row.stop_price is not None:
         row.stop_price = ((row.stop_price - action.cash) / action.ratio).quantize(Decimal("0.01"))
         row.stop_why = "corporate_action"
+    row.atr = None if row.atr is None else (row.atr / action.ratio).quantize(Decimal("0.0001"))
+    row.adv_shares = None if row.adv_shares is None else int(row.adv_shares * action.ratio)
     session.add(row)
     session.add(run)
     return row

@@ -24,7 +24,7 @@ from memory import evidence as evidence_store
 from memory.database import insert_if_absent
 from memory.recordings import record
 from memory.tables import CaseRow, FindingRow, HeadlineRow, RunRow, SignalRow
-from pipeline import breaches, planting
+from pipeline import automatic_halts, breaches, halt_program, planting
 from pipeline.book import portfolio_view
 from pipeline.briefs import portfolio_evidence, recall_evidence, recalled_cases, situation
 from pipeline.desk import Desk
@@ -172,11 +172,23 @@ def _keep_findings(context: CycleContext, brief: MonitoringBrief, found: tuple[F
     return [finding.id for finding in found]
 
 
+def _halt_if_called_for(context: CycleContext, found: tuple[Finding, ...]) -> None:
+    desk = context.desk
+    seen = automatic_halts.Seen(_data_age(context), desk.broker.positions())
+    with desk.db.write() as session:
+        run = session.get_one(RunRow, desk.run_id)
+        engaged = automatic_halts.consider(session, run, desk.law.limits, seen, found, context.work.tick.as_of)
+    if engaged:
+        halt_program.carry_out_all(desk.store, desk.broker)
+
+
 async def detect_findings(state: CycleState, runtime: Runtime[CycleContext]) -> Update:
-    """Let the monitoring agent judge the desk's health."""
+    """Let the monitoring agent judge the desk's health, and the controls halt what is beyond their limits."""
     brief = await asyncio.to_thread(_health, runtime.context)
     found = await monitor(brief, runtime.context.desk.agent_context(brief.cycle_id))
-    return {"finding_ids": await asyncio.to_thread(_keep_findings, runtime.context, brief, found)}
+    kept = await asyncio.to_thread(_keep_findings, runtime.context, brief, found)
+    await asyncio.to_thread(_halt_if_called_for, runtime.context, found)
+    return {"finding_ids": kept}
 
 
 def _draft(context: CycleContext) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from memory.tables import (
 )
 from pipeline.activation import in_force
 from pipeline.book import equity_of, live_orders, open_positions
-from pipeline.halt import in_force as halts_in_force
+from pipeline.halt_scope import in_force as halts_in_force
 from pipeline.permissions import rank_of
 from pipeline.store import Store, now
 from tools.canonical import decimal_text

@@ -133,12 +133,12 @@ def _start_index(market: MarketData, start: date | None, default: int) -> int:
     return next(index for index, day in enumerate(sessions) if day >= start)
 
 
-def open_desk(store: Store, *, attended: bool = False) -> Desk:
+def open_desk(store: Store, *, attended: bool = False, started: bool = False) -> Desk:
     """Assemble the desk over the active run; HomeError(no_run) when there is none.
 
-    `attended`: people can reach it, see `activation.at_start`.
+    `attended`: people can reach it; `started`: it ran before; see `activation.at_start`.
     """
-    law = at_start(store, attended=attended)
+    law = at_start(store, attended=attended, started=started)
     with store.db.read() as session:
         run = active_run(session)
     if run is None:

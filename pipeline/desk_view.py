@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-import psutil
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, func, select
 
@@ -23,15 +22,19 @@ from memory.tables import (
     RunRow,
 )
 from pipeline.book import equity_of, open_positions
-from pipeline.halt import in_force
+from pipeline.halt import FILE_SOURCE, file_halt
+from pipeline.halt_scope import NARROW, in_force
+from pipeline.heartbeats import STALE_AFTER
+from pipeline.processes import lives
 from pipeline.store import Store, active_run, now
 from tools.types import Frozen, Instant
 
-STALE_AFTER = timedelta(seconds=15)
 CURVE_POINTS = 400
 
 
 class HaltView(Frozen):
+    """A halt in force. `ends_index` is the session at which it ends by itself; None is never."""
+
     id: str
     scope: str
     target: str | None
@@ -39,6 +42,10 @@ class HaltView(Frozen):
     reason: str
     principal: str
     engaged: Instant
+    source: str = "person"
+    ends_index: int | None = None
+    carried_out: bool = True
+    detail: str | None = None
 
 
 class CurvePoint(Frozen):
@@ -108,21 +115,11 @@ def package_version() -> str:
 
 def halts_view(store: Store, session: Session) -> tuple[HaltView, ...]:
     """Halts in force, the file one included."""
-    rows = tuple(
-        HaltView(
-            id=row.id, scope=row.scope, target=row.target, action=row.action, reason=row.reason,
-            principal=row.principal, engaged=row.engaged_wall,
-        )
-        for row in in_force(session)
-    )  # fmt: skip
-    if not store.home.halt_file.exists():
-        return rows
-    touched = datetime.fromtimestamp(store.home.halt_file.stat().st_mtime, tz=now().tzinfo)
-    file_halt = HaltView(
-        id="file", scope="firm", target=None, action="no_new", reason="the HALT file is in the home",
-        principal="file", engaged=touched,
-    )  # fmt: skip
-    return (*rows, file_halt)
+    rows = in_force(session)
+    if store.home.halt_file.exists() and not any(row.source == FILE_SOURCE for row in rows):
+        rows = (*rows, file_halt(store))
+    shown = set(HaltView.model_fields) - {"engaged"}
+    return tuple(HaltView(**row.model_dump(include=shown), engaged=row.engaged_wall) for row in rows)
 
 
 def desk_view(store: Store) -> DeskView:
@@ -156,7 +153,7 @@ def desk_view(store: Store) -> DeskView:
         playing = run.stage != "closed" or (heartbeat is not None and heartbeat.state == "busy")
         finished = total > 0 and run.session_index >= total - 1 and run.stage == "closed"
         stage: Literal["waiting", "playing", "halted", "finished", "safe"] = "waiting"
-        if halts:
+        if any(item.scope not in NARROW for item in halts):
             stage = "halted"
         elif law is not None and law.state == "safe":
             stage = "safe"
@@ -210,12 +207,11 @@ def health_view(store: Store) -> HealthView:
     except SQLAlchemyError as error:
         lost = ComponentView(component="store", state="down", detail=type(error).__name__, at=None, pid=None)
         return HealthView(status="down", components=(lost,))
-    engine = _engine(beats.get("engine"))
     modelled = store.settings.reasoner == "model"
     components = (
         ComponentView(component="api", state="ok", detail="answers", at=now(), pid=os.getpid()),
         ComponentView(component="store", state="ok", detail=store.db.dialect, at=now(), pid=None),
-        engine,
+        *(_process(name, beats.get(name)) for name in ("engine", "watchdog")),
         *(_told(name, beats.get(name)) for name in ("broker", "recall", "law")),
         *_clock(beats.get("clock")),
         ComponentView(
@@ -243,14 +239,15 @@ def _clock(row: HeartbeatRow | None) -> tuple[ComponentView, ...]:
     return (ComponentView(component="clock", state="down", detail=detail, at=row.at_wall, pid=row.pid),)
 
 
-def _engine(row: HeartbeatRow | None) -> ComponentView:
+def _process(name: str, row: HeartbeatRow | None) -> ComponentView:
+    """A process by its heartbeat: one that is gone or a zombie is down, whatever it said last."""
     if row is None:
-        return ComponentView(component="engine", state="off", detail="never started", at=None, pid=None)
+        return ComponentView(component=name, state="off", detail="never started", at=None, pid=None)
     state: Literal["ok", "starting", "busy", "stale", "down", "off"] = "ok"
-    if row.state in ("starting", "busy", "off"):
+    if row.state in ("starting", "busy", "off", "down"):
         state = row.state  # type: ignore[assignment]
-    if state != "off" and not psutil.pid_exists(row.pid):
+    if state != "off" and not lives(row.pid):
         state = "down"
     elif state == "ok" and now() - row.at_wall > STALE_AFTER:
         state = "stale"
-    return ComponentView(component="engine", state=state, detail=row.detail, at=row.at_wall, pid=row.pid)
+    return ComponentView(component=name, state=state, detail=row.detail, at=row.at_wall, pid=row.pid)

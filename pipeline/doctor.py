@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pipeline.activation import Kind, candidate
 from pipeline.exposure import require_may_listen
+from pipeline.heartbeats import resident
 from pipeline.policy import load_policy
 from pipeline.settings import LOOPBACK, Settings
 from pipeline.store import Store, open_store
@@ -38,7 +39,7 @@ def examine(settings: Settings) -> tuple[DoctorLine, ...]:
     except QuarterdeckError as error:
         remedy = "Choose another --home or restore a backup."
         return (*lines, DoctorLine(component="home", state="unsafe", text=error.message, remedy=remedy))
-    return (*lines, *_home(store), _heads(settings), _ledger(store))
+    return (*lines, *_home(store), _watchdog(store), _heads(settings), _ledger(store))
 
 
 def _market() -> DoctorLine:
@@ -137,6 +138,18 @@ def _home(store: Store) -> list[DoctorLine]:
         else:
             lines.append(DoctorLine(component=kind, state="ok", text=f"version {version}, {found.sha256[:12]}"))
     return lines
+
+
+def _watchdog(store: Store) -> DoctorLine:
+    if store.home.desk() is None:
+        return DoctorLine(component="watchdog", state="off", text="no desk is served on this home: nothing to watch")
+    with store.db.read() as session:
+        if resident(session, "watchdog"):
+            return DoctorLine(component="watchdog", state="ok", text="lives; carries out halts, minds engine and API")
+    return DoctorLine(
+        component="watchdog", state="unsafe", text="does not live: the engine opens no new risk",
+        remedy=f"See {store.home.logs / 'watchdog.log'}; halts work without it.",
+    )  # fmt: skip
 
 
 def _heads(settings: Settings) -> DoctorLine:

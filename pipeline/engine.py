@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
 from contextlib import suppress
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import select
 
-from memory.tables import ApprovalRow, HeartbeatRow
+from memory.tables import ApprovalRow
 from pipeline import applying, attention, changes, commands, day_facts, halt, halt_program, queue_time, unattended
 from pipeline.desk import Desk, RunRequest, open_desk, start_run
 from pipeline.headless import open_player
+from pipeline.heartbeats import beat, resident
 from pipeline.notify.dispatcher import Dispatcher
 from pipeline.session import SessionPlayer
 from pipeline.settings import Settings
-from pipeline.store import Store, active_run, now, open_store
+from pipeline.store import Store, active_run, open_store
 from pipeline.work import CycleWork
 from tools.errors import DataError
 
@@ -27,23 +28,7 @@ LOOK_S = 5.0
 """Pause between two looks at the broker while no session is played."""
 PACE_S = 1.0
 """Pause between sessions while nobody is asked, so that a person can follow."""
-
-CLOCK = "clock"
-"""The heartbeat that never steps back: what `never_back` still knows after a clock was turned back."""
-
-
-def beat(store: Store, component: str, state: str, detail: str) -> None:
-    """Say that a component lives and what it does."""
-    with store.db.write() as session:
-        row = session.get(HeartbeatRow, component) or HeartbeatRow(
-            component=component, pid=os.getpid(), state=state, detail=detail, at_wall=now()
-        )
-        row.pid, row.state, row.detail, row.at_wall = os.getpid(), state, detail, now()
-        mark = session.get(HeartbeatRow, CLOCK) or HeartbeatRow(
-            component=CLOCK, pid=os.getpid(), state="ok", detail="the latest wall time seen", at_wall=now()
-        )
-        mark.at_wall = max(mark.at_wall, now())
-        session.add_all([row, mark])
+NO_WATCHDOG = "the watchdog does not live: nothing that adds risk is opened until it does"
 
 
 def beat_law(store: Store) -> None:
@@ -140,7 +125,7 @@ class Engine:
             attention.raise_findings(session)
 
     def _due(self) -> bool:
-        if halt.stands(self.store):
+        if not self._guarded() or halt.holds_clock(self.store):
             return False
         since = time.monotonic() - self._played_at
         speed = self.store.settings.speed
@@ -148,7 +133,19 @@ class Engine:
             return since >= speed
         return since >= PACE_S and (waiting(self.desk) == 0 or self.player.behind())
 
+    def _guarded(self) -> bool:
+        """See whether the watchdog lives; without it nothing new is opened, and the desk plays only when told."""
+        with self.store.db.read() as session:
+            guarded = resident(session, "watchdog")
+        unguarded = self.store.reduce_only
+        if guarded and NO_WATCHDOG in unguarded:
+            unguarded.remove(NO_WATCHDOG)
+        elif not guarded and NO_WATCHDOG not in unguarded:
+            unguarded.append(NO_WATCHDOG)
+        return guarded
+
     async def _play(self, detail: str) -> str:
+        await asyncio.to_thread(self._guarded)
         await asyncio.to_thread(beat, self.store, "engine", "busy", detail)
         report = await self.player.play()
         self._played_at = time.monotonic()
@@ -158,18 +155,19 @@ class Engine:
     async def _heart(self) -> None:
         while True:
             await asyncio.sleep(2)
-            detail = "market finished" if self.player.finished() else f"{waiting(self.desk)} waiting"
-            await asyncio.to_thread(beat, self.store, "engine", "ok", detail)
+            with suppress(SQLAlchemyError):
+                detail = "market finished" if self.player.finished() else f"{waiting(self.desk)} waiting"
+                await asyncio.to_thread(beat, self.store, "engine", "ok", detail)
 
 
 async def _main(settings: Settings) -> None:
-    store = open_store(settings)
+    store = open_store(settings, create=False)
     beat(store, "engine", "starting", "loading market and recall index")
     with store.db.read() as session:
         run = active_run(session)
     if run is None:
         start_run(store, RunRequest(seed=0), attended=True)
-    desk = open_desk(store, attended=True)
+    desk = open_desk(store, attended=True, started=True)
     changes.propose_files(store)
     beat(store, "broker", "ok", desk.broker.name)
     beat_law(store)

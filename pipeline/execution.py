@@ -17,6 +17,7 @@ from pipeline.book import LIVE_ORDER_STATES, book_fill, live_orders
 from pipeline.cases import advance
 from pipeline.faults import reach
 from pipeline.findings import raise_finding
+from pipeline.order_ends import end_order
 from pipeline.store import Store, now
 from tools.data.types import MarketData
 from tools.errors import ExecutionError, RetryableToolError
@@ -24,17 +25,21 @@ from tools.execution.types import Broker, BrokerOrder, Fill, OrderState
 from tools.types import CaseState, Tick
 
 
-def dispatch(store: Store, broker: Broker, run_id: str, tick: Tick, *, missed: bool = False) -> int:
-    """Say everything pending to the broker, in order. A doubt leaves the row for the next round, as unknown.
+def dispatch(
+    store: Store, broker: Broker, run_id: str, tick: Tick, only: frozenset[str] | None = None, *, missed: bool = False
+) -> int:
+    """Say everything pending to the broker, in order, or `only` these orders.
 
-    What adds risk is said in the tick it was written for and never after it; with `missed` that tick is over.
+    A doubt leaves the row for the next round, as unknown. What adds risk is said in the tick it was written for and
+    never after it; with `missed` that tick is over.
     """
     with store.db.read() as session:
-        rows = session.exec(
+        found = session.exec(
             select(OutboxRow)
-            .where(OutboxRow.run_id == run_id, OutboxRow.status == "pending")
+            .where(OutboxRow.run_id == run_id, col(OutboxRow.status).in_(["pending", "sent"]))
             .order_by(col(OutboxRow.id))
         ).all()
+    rows = [row for row in found if only is None or row.client_order_id in only]
     said = 0
     for row in rows:
         reach("before_broker_submit")
@@ -55,7 +60,7 @@ def dispatch(store: Store, broker: Broker, run_id: str, tick: Tick, *, missed: b
     return said
 
 
-def _say(store: Store, broker: Broker, row: OutboxRow, tick: Tick, *, missed: bool) -> BrokerOrder:
+def _say(store: Store, broker: Broker, row: OutboxRow, tick: Tick, *, missed: bool) -> BrokerOrder | None:
     known = broker.find(row.client_order_id)
     if row.action == "cancel":
         if known is None:
@@ -63,8 +68,20 @@ def _say(store: Store, broker: Broker, row: OutboxRow, tick: Tick, *, missed: bo
         return broker.cancel(row.client_order_id)
     if known is not None:
         return known
-    with store.db.read() as session:
+    order = _claim(store, row, tick, missed=missed)
+    return None if order is None else broker.submit(order.body)
+
+
+def _claim(store: Store, row: OutboxRow, tick: Tick, *, missed: bool) -> OrderRow | None:
+    """Mark an order as being sent and look at the halts, in one transaction; None when it was ended meanwhile.
+
+    From here on a halt knows that the broker may have it, and asks the broker until it is found and cancelled.
+    """
+    with store.db.write() as session:
+        stored = session.get_one(OutboxRow, row.id)
         order = session.get_one(OrderRow, row.client_order_id)
+        if stored.status == "done":
+            return None
         case = session.get(CaseRow, order.case_id)
         if (
             case is not None
@@ -72,9 +89,11 @@ def _say(store: Store, broker: Broker, row: OutboxRow, tick: Tick, *, missed: bo
             and halt.stopped_since(store, session, case, row.created_wall)
         ):
             raise ExecutionError(f"{row.client_order_id} was not sent: a halt came before it", code="halted")
-    if not order.body.reduce_only and (missed or order.created < tick.as_of):
-        raise ExecutionError(f"{row.client_order_id} was not sent: its session's open has passed", code="too_late")
-    return broker.submit(order.body)
+        if not order.body.reduce_only and (missed or order.created < tick.as_of):
+            raise ExecutionError(f"{row.client_order_id} was not sent: its session's open has passed", code="too_late")
+        stored.status = "sent"
+        session.add(stored)
+    return order
 
 
 def _done(session: Session, row: OutboxRow) -> None:
@@ -87,10 +106,11 @@ def _doubt(store: Store, row: OutboxRow, error: str) -> None:
     with store.db.write() as session:
         stored = session.get_one(OutboxRow, row.id)
         stored.attempts, stored.last_error = stored.attempts + 1, error
-        order = session.get_one(OrderRow, row.client_order_id)
-        order.state, order.reason = OrderState.UNKNOWN.value, error
         session.add(stored)
-        session.add(order)
+        order = session.get_one(OrderRow, row.client_order_id)
+        if order.state in LIVE_ORDER_STATES:
+            order.state, order.reason = OrderState.UNKNOWN.value, error
+            session.add(order)
 
 
 def _refused(store: Store, row: OutboxRow, error: ExecutionError, tick: Tick) -> None:
@@ -100,8 +120,8 @@ def _refused(store: Store, row: OutboxRow, error: ExecutionError, tick: Tick) ->
         session.add(stored)
         order = session.get_one(OrderRow, row.client_order_id)
         run = session.get_one(RunRow, row.run_id)
-        if row.action == "submit":
-            _end_order(session, order, OrderState.DENIED, error.message, tick)
+        if row.action == "submit" and order.state in LIVE_ORDER_STATES:
+            end_order(session, order, OrderState.DENIED, error.message, tick)
         raise_finding(
             session, run, code=error.code, severity="warning", component="execution", symbol=order.symbol,
             message=error.message, recommendation="Look at the order and the broker's book before going on.",
@@ -117,30 +137,10 @@ def apply_report(session: Session, reported: BrokerOrder, tick: Tick) -> None:
     order.broker_order_id = reported.broker_order_id
     if reported.state in (OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED, OrderState.DENIED):
         if reported.filled_quantity <= order.filled_quantity:
-            _end_order(session, order, reported.state, reported.reason, tick)
+            end_order(session, order, reported.state, reported.reason, tick)
     elif reported.state in (OrderState.NEW, OrderState.PENDING_CANCEL):
         order.state, order.updated_wall = reported.state.value, now()
     session.add(order)
-
-
-def _end_order(session: Session, order: OrderRow, state: OrderState, reason: str | None, tick: Tick) -> None:
-    order.state, order.reason, order.updated_wall = state.value, reason, now()
-    session.add(order)
-    append(
-        session,
-        Entry(
-            kind=f"order.{state.value}", step=f"order:{order.leg}:{order.attempt}:{state.value}", case_id=order.case_id,
-            run_id=order.run_id, desk_time=tick.as_of, stage=Stage.ORDER,
-            content={"client_order_id": order.client_order_id, "filled": order.filled_quantity, "reason": reason},
-        ),
-    )  # fmt: skip
-    case = session.get(CaseRow, order.case_id)
-    if case is not None and order.leg in ("entry", "exit") and case.state in ("submitted", "unknown"):
-        to = CaseState.DONE if order.filled_quantity else CaseState.CANCELLED
-        advance(
-            session, case, to, content={"filled": order.filled_quantity}, desk_time=tick.as_of, stage=Stage.ORDER,
-            reason=None if order.filled_quantity else (reason or state.value),
-        )  # fmt: skip
 
 
 def book_fills(store: Store, broker: Broker, market: MarketData, run_id: str, tick: Tick) -> int:

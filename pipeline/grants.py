@@ -21,10 +21,18 @@ def mint(store: Store, session: Session, approval_id: str) -> GrantRow:
 
 
 def mint_halt_mandate(
-    store: Store, session: Session, *, halt_id: str, run_id: str, symbol: str, quantity: int, principal: str
+    store: Store,
+    session: Session,
+    *,
+    halt_id: str,
+    run_id: str,
+    symbol: str,
+    quantity: int,
+    principal: str,
+    index: int = 0,
 ) -> GrantRow:
-    """A halt's own grant: reduce-only, at most the position."""
-    body = signer.mandate_body(session, halt_id, run_id, symbol, quantity, principal)
+    """A halt's own grant for one session: reduce-only, at most the position."""
+    body = signer.mandate_body(session, halt_id, run_id, symbol, quantity, principal, index)
     return _insert(store, session, body, kind="halt_mandate", case_id=None, approval_id=None)
 
 

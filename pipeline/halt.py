@@ -1,39 +1,56 @@
-"""Halts in the store: engage, release, ask. Orders at the broker are the halt program's business.
+"""Halts in the store: engage and ask. Orders at the broker are the halt program's business.
 
-A halt stands until a person releases it. A `HALT` file in the home is a halt too, and a state that cannot be
-read counts as halted. Releasing voids what was pending; it sends nothing.
+A person's halt stands until it is released (`pipeline.halt_release`); one that a control engaged has an end. A
+`HALT` file in the home is a halt of the firm, and a state that cannot be read counts as halted. What each scope
+and action means is said in `pipeline.halt_scope`.
 """
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 import subprocess
 import sys
-from datetime import datetime
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import CaseRow, HaltRow
+from pipeline.halt_scope import ACTIONS, NARROW, Action, Scope, concerns, in_force, require_sense
+from pipeline.heartbeats import resident
 from pipeline.notify.outbox import enqueue
+from pipeline.notify.targets import Event
+from pipeline.order_ends import desk_tick
 from pipeline.store import Principal, Store, active_run, now
 from pipeline.voiding import void_case
+from tools.canonical import stable_id
 from tools.errors import ApprovalError
-from tools.types import CaseState, Frozen
+from tools.types import CaseState
 
-Action = Literal["no_new", "cancel", "flatten"]
-Scope = Literal["firm", "symbol", "strategy"]
 MAX_REASON = 2_000
+LOCK_TIMEOUT_S = 1.5
+"""How long a halt waits for a store that somebody keeps locked, before it becomes the HALT file."""
+FILE_SOURCE = "file"
+_WAITING = (CaseState.AWAITING.value, CaseState.APPROVED.value)
 
 
-class ReleaseResult(Frozen):
-    """Halts released and the cases that went with them."""
+class Ending(NamedTuple):
+    """When a control's halt ends by itself: at this session, and outside replay not before this wall time."""
 
-    released: tuple[str, ...]
-    voided_cases: tuple[str, ...]
+    session: int
+    wall: datetime | None = None
+
+
+def clean_reason(reason: str, what: str) -> str:
+    """The reason without blanks around it; ApprovalError(invalid) for none or too much."""
+    reason = reason.strip()
+    if not reason or len(reason) > MAX_REASON:
+        raise ApprovalError(f"{what} needs a reason of 1 to {MAX_REASON} characters", code="invalid")
+    return reason
 
 
 def engage(
@@ -47,28 +64,79 @@ def engage(
     source: str = "person",
 ) -> HaltRow:
     """Write the halt and its record in one transaction. It is in force when this returns."""
-    reason = reason.strip()
-    if action not in ("no_new", "cancel", "flatten"):
-        raise ApprovalError(f"halt action {action!r} is not one of no_new, cancel, flatten", code="invalid")
-    if not reason or len(reason) > MAX_REASON:
-        raise ApprovalError(f"a halt needs a reason of 1 to {MAX_REASON} characters", code="invalid")
-    if (scope == "firm") != (target is None):
-        raise ApprovalError("a firm halt has no target; a symbol or strategy halt needs one", code="invalid")
-    row = HaltRow(
-        id=f"halt_{secrets.token_hex(8)}", scope=scope, target=target, action=action, reason=reason,
-        principal=principal.name, source=source, engaged_wall=now(), carried_out=action == "no_new",
-    )  # fmt: skip
+    reason = clean_reason(reason, "a halt")
+    with store.db.read() as session:
+        require_sense(session, scope, target, action)
     with store.db.write() as session:
-        session.add(row)
-        content = {"scope": scope, "target": target, "action": action, "reason": reason, "principal": principal.name}
-        _remember(session, "halt.engaged", row.id, content, principal)
-        told = {"halt": row.id, "scope": scope, "target": target, "action": action, "source": source}
-        enqueue(session, event="halt.engaged", subject_id=row.id, content={**told, "principal": principal.name})
+        return write(
+            session, action=action, reason=reason, principal=principal, scope=scope, target=target, source=source
+        )
+
+
+def engage_surely(store: Store, **wish: Any) -> HaltRow:
+    """Engage as `engage` does, and by the HALT file where the store stays locked: it never waits for long.
+
+    The row that comes back for the file (`source` file) is firm-wide and not stored; the watchdog writes it in.
+    """
+    hasty = store.db.hasty(LOCK_TIMEOUT_S)
+    try:
+        return engage(replace(store, db=hasty), **wish)
+    except SQLAlchemyError:
+        clean_reason(wish["reason"], "a halt")
+        store.home.halt_file.write_text(f"{wish['action']}: {wish['reason']}\n", encoding="utf-8")
+        return file_halt(store, principal=wish["principal"].name)
+    finally:
+        hasty.dispose()
+
+
+def write(
+    session: Session,
+    *,
+    action: Action,
+    reason: str,
+    principal: Principal,
+    scope: Scope = "firm",
+    target: str | None = None,
+    source: str = "person",
+    ending: Ending | None = None,
+    cause: str | None = None,
+    desk_time: datetime | None = None,
+    halt_id: str | None = None,
+) -> HaltRow:
+    """Engage in the caller's transaction; the same `halt_id` again changes nothing.
+
+    An id follows from the run and from what was halted in it before, so that a replay has the same ones.
+    """
+    run = active_run(session)
+    run_id = run.id if run else None
+    earlier = session.exec(select(func.count()).select_from(HaltRow).where(HaltRow.run_id == run_id)).one()
+    key = halt_id or stable_id("halt", run_id, earlier, scope, target, action, reason, principal.name)
+    known = session.get(HaltRow, key)
+    if known is not None:
+        return known
+    row = HaltRow(
+        id=key, scope=scope, target=target, action=action, reason=reason, principal=principal.name, source=source,
+        engaged_wall=now(), carried_out=action == "no_new", run_id=run_id, cause=cause,
+        engaged_index=run.session_index if run else None,
+        ends_index=ending.session if ending else None, ends_wall=ending.wall if ending else None,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    content = {
+        "scope": scope, "target": target, "action": action, "reason": reason, "principal": principal.name,
+        "source": source, "ends_index": row.ends_index, "cause": cause,
+    }  # fmt: skip
+    remember(session, "halt.engaged", row.id, content, principal, desk_time)
+    if action in ("reduce_only", "flatten"):
+        void_waiting(session, (row,), "a halt left only reductions", desk_time)
     return row
 
 
 def launch(store: Store) -> None:
-    """Start the halt program in its own process and go on: it must not wait for a busy desk."""
+    """Have the halt carried out: by the watchdog where one lives, else by the halt program in its own process."""
+    with store.db.read() as session:
+        if resident(session, "watchdog"):
+            return
     subprocess.Popen(  # noqa: S603
         [
             sys.executable, "-P", "-m", "pipeline.halt_program", "--home", str(store.home.path),
@@ -78,95 +146,95 @@ def launch(store: Store) -> None:
     )  # fmt: skip
 
 
-def in_force(session: Session) -> tuple[HaltRow, ...]:
-    """Halts not released yet, oldest first."""
-    query = select(HaltRow).where(col(HaltRow.released_wall).is_(None)).order_by(col(HaltRow.engaged_wall))
-    return tuple(session.exec(query).all())
-
-
 def stands(store: Store) -> bool:
     """True when anything is halted, and when nobody can tell."""
     try:
         with store.db.read() as session:
-            return store.home.halt_file.exists() or bool(in_force(session))
+            return _by_file(store) or bool(in_force(session))
     except (SQLAlchemyError, sqlite3.Error, OSError):
         return True
 
 
+def holds_clock(store: Store) -> bool:
+    """True when the desk does not play on by itself: the firm is halted until a person says so, or nobody can tell.
+
+    A halt of less than the firm stops nobody else's clock, and one that ends by sessions needs them to pass.
+    """
+    try:
+        with store.db.read() as session:
+            rows = in_force(session)
+        return _by_file(store) or any(row.scope not in NARROW and row.ends_index is None for row in rows)
+    except (SQLAlchemyError, sqlite3.Error, OSError):
+        return True
+
+
+def _by_file(store: Store) -> bool:
+    """True with the HALT file there, and with the database gone that would say what is halted."""
+    return store.home.halt_file.exists() or store.gone
+
+
 def blocks_increase(store: Store, session: Session, case: CaseRow) -> bool:
     """True when a case that adds risk may not go on. An unreadable state raises and ends the caller's step."""
-    return store.home.halt_file.exists() or any(_concerns(row, case) for row in in_force(session))
+    return _by_file(store) or any(concerns(session, row, case) for row in in_force(session))
 
 
 def stopped_since(store: Store, session: Session, case: CaseRow, written: datetime) -> bool:
     """True when a halt holds back what was written at `written`: one in force, or one engaged later and released."""
     later = session.exec(select(HaltRow).where(HaltRow.engaged_wall >= written)).all()
-    return blocks_increase(store, session, case) or any(_concerns(row, case) for row in later)
+    return blocks_increase(store, session, case) or any(concerns(session, row, case) for row in later)
 
 
-def _concerns(row: HaltRow, case: CaseRow) -> bool:
-    """A scope that is neither a symbol's nor a strategy's holds everything."""
-    wanted = {"symbol": case.symbol, "strategy": case.strategy}
-    return row.scope not in wanted or row.target == wanted[row.scope]
+def void_waiting(
+    session: Session, halts: tuple[HaltRow, ...], why: str, desk_time: datetime | None = None
+) -> tuple[str, ...]:
+    """Void the questions and unsent approvals that add risk and that these halts name; returns the cases."""
+    waiting = session.exec(select(CaseRow).where(col(CaseRow.state).in_(_WAITING)).order_by(col(CaseRow.id))).all()
+    named = [c for c in waiting if c.risk_effect != "reduces" and any(concerns(session, row, c) for row in halts)]
+    for case in named:
+        void_case(
+            session, case, why=why, desk_time=desk_time or halt_time(session), stage=Stage.HALT,
+            detail={"halts": [row.id for row in halts if concerns(session, row, case)]},
+        )  # fmt: skip
+    return tuple(case.id for case in named)
 
 
-def release(store: Store, *, reason: str, principal: Principal) -> ReleaseResult:
-    """Release every halt and void what was pending or unsent. ApprovalError(invalid) when nothing is halted."""
-    reason = reason.strip()
-    if not reason or len(reason) > MAX_REASON:
-        raise ApprovalError(f"a release needs a reason of 1 to {MAX_REASON} characters", code="invalid")
-    with store.db.write() as session:
-        rows = in_force(session)
-        if not rows and not store.home.halt_file.exists():
-            raise ApprovalError("nothing is halted", code="invalid")
-        for row in rows:
-            row.released_wall, row.released_by, row.release_reason = now(), principal.name, reason
-            session.add(row)
-        stale = session.exec(
-            select(CaseRow)
-            .where(col(CaseRow.state).in_([CaseState.AWAITING.value, CaseState.APPROVED.value]))
-            .order_by(col(CaseRow.id))
-        ).all()
-        for case in stale:
-            void_case(
-                session, case, why="a halt was released", desk_time=_desk_time(session), stage=Stage.HALT,
-                detail={"halts": [row.id for row in rows]},
-            )  # fmt: skip
-        key = rows[-1].id if rows else f"file_{secrets.token_hex(4)}"
-        if not rows:
-            session.add(
-                HaltRow(
-                    id=key, scope="firm", action="no_new", reason="the HALT file was in the home", principal="file",
-                    source="file", engaged_wall=now(), carried_out=True, released_wall=now(),
-                    released_by=principal.name, release_reason=reason,
-                )
-            )  # fmt: skip
-        _remember(session, "halt.released", key, {"reason": reason, "principal": principal.name}, principal)
-        enqueue(session, event="halt.released", subject_id=key, content={"halt": key, "principal": principal.name})
-    store.home.halt_file.unlink(missing_ok=True)
-    store.publish_head()
-    return ReleaseResult(released=tuple(row.id for row in rows), voided_cases=tuple(case.id for case in stale))
-
-
-def _desk_time(session: Session) -> datetime:
+def halt_time(session: Session) -> datetime:
     """Desk time of a halt: that of the newest case of the open run, else the wall clock."""
     run = active_run(session)
-    if run is not None:
-        newest = session.exec(
-            select(CaseRow).where(CaseRow.run_id == run.id).order_by(col(CaseRow.opened_index).desc()).limit(1)
-        ).first()
-        if newest is not None:
-            return newest.as_of
-    return now()
+    return desk_tick(session, run).as_of if run else now()
 
 
-def _remember(session: Session, kind: str, key: str, content: dict[str, str | None], principal: Principal) -> None:
+def remember(
+    session: Session,
+    kind: str,
+    key: str,
+    content: Mapping[str, Any],
+    principal: Principal,
+    desk_time: datetime | None = None,
+) -> None:
+    """Record what became of a halt, in the caller's transaction."""
     run = active_run(session)
     append(
         session,
         Entry(
-            kind=kind, step=f"{kind}:{key}", desk_time=_desk_time(session), stage=Stage.HALT,
+            kind=kind, step=f"{kind}:{key}", desk_time=desk_time or halt_time(session), stage=Stage.HALT,
             run_id=run.id if run else None, content=content,
             envelope={"address": principal.address, "session": principal.session_id, "halt": key},
         ),
+    )  # fmt: skip
+    if kind in ("halt.engaged", "halt.released"):
+        told = {"halt": key, "principal": principal.name, **content}
+        enqueue(session, event=cast(Event, kind), subject_id=key, content=told)
+
+
+def file_halt(store: Store, *, principal: str = "file") -> HaltRow:
+    """The HALT file as a halt: its first word is the action, anything else means cancel. Not stored."""
+    text = store.home.halt_file.read_text(encoding="utf-8", errors="replace")
+    word, _, reason = text.strip().partition(":")
+    action: Action = next((known for known in ACTIONS if known == word.strip().replace("-", "_")), "cancel")
+    touched = datetime.fromtimestamp(store.home.halt_file.stat().st_mtime, UTC)
+    return HaltRow(
+        id=FILE_SOURCE, scope="firm", target=None, action=action, principal=principal, source=FILE_SOURCE,
+        reason=(reason.strip() or "the HALT file is in the home")[:MAX_REASON], engaged_wall=touched,
+        carried_out=action == "no_new",
     )  # fmt: skip

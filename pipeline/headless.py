@@ -91,18 +91,19 @@ def choose_run(store: Store, request: RunRequest, *, continue_run: bool, new_run
 
 
 def stand_in_decides(desk: Desk, answer: StandIn, number: int) -> int:
-    """Answer every waiting question as a declared stand-in; returns how many."""
-    if answer == "none" or (answer == "approve" and halt.stands(desk.store)):
+    """Answer every waiting question as a declared stand-in, but approve nothing that a halt holds; returns how many."""
+    if answer == "none":
         return 0
     with desk.db.read() as session:
-        waiting = session.exec(
-            select(ApprovalRow)
+        found = session.exec(
+            select(ApprovalRow, CaseRow)
             .join(CaseRow, col(CaseRow.id) == col(ApprovalRow.case_id))
             .where(
                 ApprovalRow.run_id == desk.run_id, ApprovalRow.status == "pending", col(CaseRow.kind).in_(ORDER_KINDS)
             )
             .order_by(col(CaseRow.rank))
         ).all()
+        waiting = [row for row, case in found if answer != "approve" or not _held(desk.store, session, case)]
     for row in waiting:
         for extra in range(row.required if answer == "approve" else 1):
             said = approvals.decide(
@@ -112,6 +113,10 @@ def stand_in_decides(desk: Desk, answer: StandIn, number: int) -> int:
             if said.status != "pending":
                 break
     return len(waiting)
+
+
+def _held(store: Store, session: Session, case: CaseRow) -> bool:
+    return case.risk_effect != "reduces" and halt.blocks_increase(store, session, case)
 
 
 async def run_sessions(

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
 from filelock import FileLock, Timeout
 
 from memory.database import BUSY_TIMEOUT_S, Database
 from memory.migrations import newest, upgrade
 from memory.private_file import create_private
 from memory.tables import HomeRow
+from pipeline.processes import lives
 from pipeline.settings import Settings
 from tools.errors import HomeError
 from tools.types import Frozen
@@ -48,8 +48,12 @@ class Home:
         self.logs = path / "logs"
 
     @property
+    def database_file(self) -> Path:
+        return self.path / "quarterdeck.sqlite"
+
+    @property
     def database_url(self) -> str:
-        return f"sqlite:///{self.path / 'quarterdeck.sqlite'}"
+        return f"sqlite:///{self.database_file}"
 
     def token(self) -> str:
         """The local token, made at first use and readable by the owner only."""
@@ -64,7 +68,7 @@ class Home:
             found = DeskFile.model_validate(json.loads(self.desk_file.read_text()))
         except (FileNotFoundError, ValueError):
             return None
-        return found if psutil.pid_exists(found.pid) else None
+        return found if lives(found.pid) else None
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -89,6 +93,8 @@ def open_home(
     home = Home(settings.home)
     if not create and not home.path.exists():
         raise HomeError(f"{home.path} does not exist: start a desk with `quarterdeck run` first", code="no_home")
+    if not create and settings.database_url is None and not home.database_file.exists():
+        raise HomeError(f"the database of {home.path} is gone: restore a backup", code="home_unreadable")
     try:
         for folder in (home.path, home.config, home.heads, home.logs):
             folder.mkdir(parents=True, exist_ok=True)

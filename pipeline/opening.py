@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from agents.coordinator.output import CoordinatorPlan
 from memory.ledger import Entry, Stage, append
 from memory.tables import OPEN_CASE_STATES, CaseRow, OutcomeRow, RunRow
-from pipeline import canaries
+from pipeline import canaries, halt
 from pipeline.desk import Desk
 from pipeline.faults import reach
 from pipeline.planting import Cycle, Planted
@@ -19,7 +19,7 @@ from pipeline.voiding import supersede
 from pipeline.work import CycleWork
 from tools.canonical import plain, stable_id
 from tools.strategy.drafting import rescale
-from tools.types import CaseState, Outcome, Proposal
+from tools.types import CaseState, Outcome, Proposal, Review
 
 BLOCKED_BY_HALT = "halted"
 
@@ -50,7 +50,7 @@ def _write(session: Session, desk: Desk, work: CycleWork, cycle: Cycle, planted:
     reviews = {review.proposal_id: review for review in cycle.reviews}
     dispositions: list[dict[str, Any]] = []
     for position, drafted in enumerate(cycle.proposals):
-        state, reason = _disposition(session, desk, drafted, cycle.plan)
+        state, reason = _disposition(session, desk, drafted, cycle.plan, reviews[drafted.id])
         proposal = drafted
         if state is CaseState.DRAFTED:
             scaled = rescale(drafted, cycle.plan.factors.get(drafted.id, Decimal(1)))
@@ -84,7 +84,7 @@ def _write(session: Session, desk: Desk, work: CycleWork, cycle: Cycle, planted:
 
 
 def _disposition(
-    session: Session, desk: Desk, proposal: Proposal, plan: CoordinatorPlan
+    session: Session, desk: Desk, proposal: Proposal, plan: CoordinatorPlan, review: Review
 ) -> tuple[CaseState, str | None]:
     """Where a case starts: asked, blocked with a reason, or not selected with a reason."""
     if proposal.id in plan.blocked:
@@ -93,6 +93,11 @@ def _disposition(
         return CaseState.NOT_SELECTED, plan.not_selected.get(proposal.id, "capacity")
     if proposal.risk_effect != "reduces" and desk.store.reduce_only:
         return CaseState.BLOCKED, "safe_mode"
+    named = CaseRow(  # type: ignore[call-arg]
+        id=case_id_of(proposal), symbol=proposal.symbol, strategy=proposal.strategy, review=plain(review)
+    )  # fmt: skip
+    if proposal.risk_effect != "reduces" and halt.blocks_increase(desk.store, session, named):
+        return CaseState.BLOCKED, BLOCKED_BY_HALT
     held_open = [state.value for state in OPEN_CASE_STATES if state is not CaseState.AWAITING]
     rival = session.exec(
         select(CaseRow).where(

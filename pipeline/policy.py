@@ -143,6 +143,13 @@ class Example(Frozen):
     expect: Expectation
 
 
+class Release(Frozen):
+    """Who lets a halt go in the desk profile; in single_operator the operator does. A typed reason always."""
+
+    separate: bool = Field(default=True, description="not who engaged it")
+    flatten_people: int = Field(default=2, ge=1, le=3, description="distinct people for a flatten")
+
+
 class Policy(Frozen):
     """A policy file."""
 
@@ -157,6 +164,7 @@ class Policy(Frozen):
     second_signature_share: Decimal = Field(default=Decimal("0.01"), gt=0, le=1)
     require_sign_off: bool = Field(default=False, description="an unsigned start of day blocks what adds risk")
     maturity: Mapping[str, Maturity] = {}
+    release: Release = Release()
     rules: tuple[Rule, ...]
     tests: tuple[Example, ...] = ()
 

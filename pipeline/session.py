@@ -17,7 +17,7 @@ from sqlmodel import col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, RunRow
-from pipeline import canaries, day_facts, queue_time, unattended
+from pipeline import canaries, day_facts, halt_program, queue_time, unattended
 from pipeline.book import book_action, equity_of, mark
 from pipeline.case_graph import CaseContext, build_case_graph
 from pipeline.cycle_graph import CycleContext, build_cycle_graph, first_state
@@ -25,6 +25,8 @@ from pipeline.damage import set_aside
 from pipeline.desk import Desk, record_stage
 from pipeline.execution import book_fills, dispatch
 from pipeline.faults import reach
+from pipeline.flatten import note_references
+from pipeline.halt_release import end_due
 from pipeline.missed import miss_session
 from pipeline.protection import Closed, protect
 from pipeline.settle import learn_from, remember_settled, settle_outcomes
@@ -120,6 +122,7 @@ class SessionPlayer:
             tick = desk.tick(run.session_index, "open")
             queue_time.expire_due(session, run, tick.as_of)
             canaries.reveal_due(session, run)
+            end_due(session, run.id, run.session_index, tick.as_of, replay=run.mode == "replay")
 
     def _apply_actions(self, index: int) -> None:
         desk = self.desk
@@ -160,6 +163,7 @@ class SessionPlayer:
     def _match_open(self, index: int, opens: Mapping[str, Decimal], before: CycleWork, missed: bool) -> int:
         desk = self.desk
         tick = desk.tick(index, "open")
+        halt_program.carry_out_all(desk.store, desk.broker)
         dispatch(desk.store, desk.broker, desk.run_id, tick, missed=missed)
         volumes = {s: f.adv_20 / f.close for s, f in before.features.items()}
         desk.broker.match_open(tick, dict(opens), volumes)
@@ -209,6 +213,7 @@ class SessionPlayer:
         with desk.db.write() as session:
             run = session.get_one(RunRow, desk.run_id)
             closes = {symbol: bar.close for symbol, bar in bars.items()}
+            note_references(session, run.id, work.features)
             mark(session, run, work.tick, closes, desk.market.index_close(work.tick.session, work.tick.as_of))
             record_stage(session, desk, "marked")
         return booked

@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 
 from memory.heads import load_key
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, HaltRow, PositionRow
-from pipeline.canaries import is_canary
+from pipeline.book import live_orders
 from pipeline.store import Store
 from pipeline.terms import require_unaltered, terms_of
 from tools.canonical import canonical_bytes, content_sha256, instant_text, stable_id
@@ -34,6 +34,8 @@ def approval_body(session: Session, approval_id: str) -> dict[str, Any]:
 
     ApprovalError: `unsigned` when the table does not bear it out, `tampered` when its terms are not those asked.
     """
+    from pipeline.canaries import is_canary  # the halt program signs mandates only and starts sooner without it
+
     session.flush()
     session.expire_all()
     approval = session.get_one(ApprovalRow, approval_id)
@@ -73,18 +75,31 @@ def _released_by_policy(case: CaseRow, people: tuple[str, ...]) -> bool:
 
 
 def mandate_body(
-    session: Session, halt_id: str, run_id: str, symbol: str, quantity: int, principal: str
+    session: Session, halt_id: str, run_id: str, symbol: str, quantity: int, principal: str, index: int = 0
 ) -> dict[str, Any]:
-    """What a halt's own grant says; ExecutionError(unsigned) unless the halt stands and the position is that large."""
+    """What a halt's own grant for one session says: sell what is long, buy back what is short.
+
+    ExecutionError(unsigned) unless the halt stands and the position, less what already closes it, is that large.
+    """
     halt = session.get(HaltRow, halt_id)
     held = session.get(PositionRow, (run_id, symbol))
     if halt is None or halt.released_wall is not None or halt.action != "flatten":
         raise ExecutionError(f"no mandate: {halt_id} is not a flatten in force", code="unsigned")
-    if held is None or not 0 < quantity <= held.quantity:
+    if held is None or not 0 < quantity <= abs(held.quantity):
         raise ExecutionError(f"no mandate for {quantity} {symbol}: that is not held", code="unsigned")
+    side = "sell" if held.quantity > 0 else "buy"
+    closing = sum(
+        order.quantity - order.filled_quantity
+        for order in live_orders(session, run_id)
+        if order.symbol == symbol and order.side == side and order.body.reduce_only
+    )
+    if quantity + closing > abs(held.quantity):
+        raise ExecutionError(
+            f"no mandate for {quantity} {symbol}: {closing} of {abs(held.quantity)} are being closed", code="unsigned"
+        )
     return {
-        "halt": halt_id, "run": run_id, "symbol": symbol, "side": "sell", "quantity_budget": quantity,
-        "reduce_only": True, "principals": [principal], "nonce": stable_id("mandate", halt_id, symbol),
+        "halt": halt_id, "run": run_id, "symbol": symbol, "side": side, "quantity_budget": quantity,
+        "reduce_only": True, "principals": [principal], "nonce": stable_id("mandate", halt_id, symbol, index),
     }  # fmt: skip
 
 

@@ -41,6 +41,11 @@ class Store:
     """Those of the reasons that a file of the home gave at the start."""
 
     @property
+    def gone(self) -> bool:
+        """True when the database file is no longer where it was; an open connection would not notice."""
+        return self.settings.database_url is None and not self.home.database_file.exists()
+
+    @property
     def heads_directories(self) -> tuple[Path, ...]:
         extra = (self.settings.heads_dir,) if self.settings.heads_dir else ()
         return (self.home.heads, *extra)

@@ -1,4 +1,4 @@
-"""The supervisor behind `quarterdeck serve`: engine and API as two processes over one home."""
+"""The supervisor behind `quarterdeck serve`: engine, API and watchdog as three processes over one home."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tools.errors import ConfigError, HomeError
 READY_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 20.0
 RESTART_PAUSE_S = 3.0
-MODULES = {"engine": "pipeline.engine", "api": "api.server"}
+MODULES = {"watchdog": "pipeline.watchdog", "engine": "pipeline.engine", "api": "api.server"}
 
 
 def require_free(host: str, port: int) -> None:
@@ -94,7 +94,7 @@ class Child:
 
 
 def serve(settings: Settings, say: Callable[[str], None] = print) -> int:
-    """Run engine and API until Ctrl-C or SIGTERM; a child that dies once the desk is ready is started again."""
+    """Run the three until Ctrl-C or SIGTERM; a child that dies once the desk is ready is started again."""
     require_may_listen(settings)
     require_free(settings.host, settings.port)
     store = open_store(settings)
@@ -115,14 +115,14 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> int:
         children = [Child(name, settings, store.home.logs / f"{name}.log") for name in MODULES]
         store.home.desk_file.write_text(_desk_file(settings).model_dump_json())
         try:
-            say("Starting engine and API ...")
+            say("Starting engine, API and watchdog ...")
             if _wait_until_ready(store, children, stopping):
                 say(f"Ready. Open {public_url(settings)} in a browser. Stop with Ctrl-C.")
                 _watch(children, stopping, say)
         finally:
             store.home.desk_file.unlink(missing_ok=True)
             say("Stopping ...")
-            for child in children:
+            for child in reversed(children):
                 child.stop()
     say("Stopped.")
     return 0
@@ -146,12 +146,12 @@ def _offer_bootstrap(store: Store, say: Callable[[str], None]) -> None:
 
 def _wait_until_ready(store: Store, children: list[Child], stopping: list[int]) -> bool:
     deadline = time.monotonic() + READY_TIMEOUT_S
-    engine = next(child for child in children if child.name == "engine")
+    engine, watchdog = (next(child for child in children if child.name == name) for name in ("engine", "watchdog"))
     while not stopping:
         for child in children:
             if child.died():
                 raise HomeError(f"the {child.name} could not start: {child.last_words()}", code=f"{child.name}_failed")
-        if _listening(store.settings) and _engine_lives(store, engine.process.pid):
+        if _listening(store.settings) and _lives(store, engine) and _lives(store, watchdog):
             return True
         if time.monotonic() > deadline:
             raise HomeError(f"the desk was not ready in {READY_TIMEOUT_S:.0f} s: see {engine.log}", code="not_ready")
@@ -177,7 +177,7 @@ def _listening(settings: Settings) -> bool:
         return False
 
 
-def _engine_lives(store: Store, pid: int) -> bool:
+def _lives(store: Store, child: Child) -> bool:
     with store.db.read() as session:
-        row = session.get(HeartbeatRow, "engine")
-    return row is not None and row.pid == pid and row.state in ("ok", "busy")
+        row = session.get(HeartbeatRow, child.name)
+    return row is not None and row.pid == child.process.pid and row.state in ("ok", "busy")

@@ -1,8 +1,7 @@
-"""The ledger and the halts as the API shows them."""
+"""The ledger as the API shows it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
@@ -12,9 +11,9 @@ from sqlmodel import col, func, select
 
 from api.paging import MAX_LIMIT, Page
 from api.queries.cases import ledger_content
-from api.schemas import HaltBody, LedgerBody, VerificationBody
+from api.schemas import LedgerBody, VerificationBody
 from memory.ledger import content_sha256
-from memory.tables import HaltRow, LedgerRow
+from memory.tables import LedgerRow
 from pipeline.store import Store, active_run
 
 
@@ -26,12 +25,6 @@ class LedgerQuery(BaseModel):
     kind: Annotated[str | None, Query(max_length=80)] = None
     case_id: Annotated[str | None, Query(max_length=80)] = None
     run: Annotated[str | None, Query(max_length=80, description="a run id; default: every run")] = None
-
-
-class HaltQuery(BaseModel):
-    """Filters of /halts."""
-
-    all: Annotated[bool, Query(description="also those that were released")] = False
 
 
 def ledger_body(row: LedgerRow) -> LedgerBody:
@@ -70,37 +63,3 @@ def verify_ledger(store: Store) -> VerificationBody:
         verified=found.verified, entries=found.entries, head=found.head, content_sha256=digest,
         problems=[problem._asdict() for problem in found.problems],
     )  # fmt: skip
-
-
-def halt_body(row: HaltRow) -> HaltBody:
-    """A halt as the API shows it."""
-    return HaltBody(
-        **row.model_dump(include=set(HaltBody.model_fields) - {"engaged", "released"}),
-        engaged=row.engaged_wall, released=row.released_wall,
-    )  # fmt: skip
-
-
-def list_halts(store: Store, query: HaltQuery) -> Page[HaltBody]:
-    """Halts, newest first; there are never many."""
-    with store.db.read() as session:
-        statement = select(HaltRow).order_by(col(HaltRow.engaged_wall).desc(), col(HaltRow.id))
-        if not query.all:
-            statement = statement.where(col(HaltRow.released_wall).is_(None))
-        items = [halt_body(row) for row in session.exec(statement)]
-    items = [*_file_halt(store), *items]
-    return Page[HaltBody](items=items, next=None, total=len(items))
-
-
-def _file_halt(store: Store) -> list[HaltBody]:
-    """The HALT file as a halt: whoever could not reach the store stopped the desk with it."""
-    try:
-        touched = store.home.halt_file.stat().st_mtime
-    except FileNotFoundError:
-        return []
-    return [
-        HaltBody(
-            id="file", scope="firm", target=None, action="no_new", reason="the HALT file is in the home",
-            principal="file", source="file", engaged=datetime.fromtimestamp(touched, UTC), carried_out=True,
-            released=None, released_by=None,
-        )
-    ]  # fmt: skip

@@ -73,6 +73,8 @@ class FillRow(SQLModel, table=True):
 
 
 class PositionRow(SQLModel, table=True):
+    """What is held. `atr` (money) and `adv_shares` are of the last close: a flatten needs no market data."""
+
     __tablename__ = "positions"
     run_id: str = Field(primary_key=True)
     symbol: str = Field(primary_key=True)
@@ -90,3 +92,5 @@ class PositionRow(SQLModel, table=True):
     )
     """What the symbol had realised before this position was opened."""
     stop_why: str | None = None
+    atr: Decimal | None = money(nullable=True)
+    adv_shares: int | None = None

@@ -15,7 +15,11 @@ from memory.tables.fields import instant, json_field
 
 
 class HaltRow(SQLModel, table=True):
-    """An engaged stop. In force until `released_wall` is set."""
+    """An engaged stop. In force until `released_wall` is set.
+
+    `ends_index` (a session of `run_id`) and `ends_wall` are when it ends by itself; a person's halt has neither.
+    `detail` says what is still to be done, `asked_release` who wants it gone where one person is not enough.
+    """
 
     __tablename__ = "halts"
     id: str = Field(primary_key=True)
@@ -30,6 +34,13 @@ class HaltRow(SQLModel, table=True):
     released_wall: datetime | None = instant(nullable=True)
     released_by: str | None = None
     release_reason: str | None = None
+    run_id: str | None = None
+    engaged_index: int | None = None
+    ends_index: int | None = None
+    ends_wall: datetime | None = instant(nullable=True)
+    cause: str | None = None
+    detail: str | None = None
+    asked_release: list[str] | None = json_field(nullable=True)
 
 
 class CommandRow(SQLModel, table=True):

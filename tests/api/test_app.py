@@ -31,7 +31,8 @@ ROUTES = {
     "POST /approvals/{approval_id}/acknowledge",
     "GET /health", "GET /desk", "POST /desk/next", "GET /desk/commands/{command_id}", "GET /cases",
     "GET /cases/{case_id}", "GET /approvals", "GET /approvals/{approval_id}", "POST /approvals/{approval_id}/decision",
-    "GET /explanations/{case_id}", "POST /chat", "GET /halts", "POST /halts", "POST /halts/release", "GET /ledger",
+    "GET /explanations/{case_id}", "POST /chat", "GET /halts", "POST /halts", "POST /halts/release",
+    "POST /halts/{halt_id}/release", "POST /halts/{halt_id}/keep", "GET /ledger",
     "GET /ledger/verify", "GET /positions", "GET /orders", "GET /fills", "GET /findings", "GET /signals",
     "GET /outcomes", "GET /lessons", "GET /equity", "POST /session", "GET /session", "DELETE /session",
     "POST /session/active", "POST /session/password", "GET /people", "POST /people", "POST /people/bootstrap",
@@ -191,7 +192,7 @@ def test_a_halt_file_shows_as_a_halt_and_is_released_like_one(client: TestClient
     assert client.get("/api/v1/halts").json()["items"] == []
 
 
-@pytest.mark.parametrize("action", ["cancel", "flatten", "no_new"])
+@pytest.mark.parametrize("action", ["cancel", "reduce_only", "flatten", "no_new"])
 def test_cancel_and_flatten_start_the_halt_program(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:

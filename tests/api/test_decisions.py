@@ -109,7 +109,7 @@ def test_releasing_a_halt_voids_what_was_pending(client: TestClient, seeded: See
     halted = client.post("/api/v1/halts", json={"action": "no_new", "reason": "storm"}).json()
     assert client.get("/api/v1/halts").json()["items"] == [halted]
     released = client.post("/api/v1/halts/release", json={"reason": "over"})
-    assert released.json() == {"released": [halted["id"]], "voided_cases": [seeded.case_id]}
+    assert released.json() == {"released": [halted["id"]], "voided_cases": [seeded.case_id], "waiting": []}
     assert client.get("/api/v1/halts").json()["items"] == []
     assert client.get("/api/v1/halts?all=true").json()["items"][0]["released_by"] == "local operator"
     assert decide(client, seeded).status_code in {409, 410}

@@ -36,6 +36,8 @@ NEEDED = {
     "POST /desk/next": ("operator", "operate"),
     "POST /halts": ("operator", "halt"),
     "POST /halts/release": ("risk_officer", "decide"),
+    "POST /halts/{halt_id}/release": ("risk_officer", "decide"),
+    "POST /halts/{halt_id}/keep": ("risk_officer", "decide"),
     "GET /people": ("admin", "admin"),
     "POST /people": ("admin", "admin"),
     "POST /people/bootstrap/token": ("admin", "admin"),
@@ -69,7 +71,7 @@ def operations(client: TestClient) -> list[str]:
 def call(client: TestClient, operation: str, key: str | None = None) -> Any:
     """Call an operation with nothing in it; whoever may gets past the door and fails there."""
     verb, path = operation.split(" ")
-    for name in ("approval_id", "case_id", "command_id", "key_id", "name", "delegation_id"):
+    for name in ("approval_id", "case_id", "command_id", "key_id", "name", "delegation_id", "halt_id"):
         path = path.replace("{" + name + "}", "none")
     headers = {} if key is None else {"authorization": f"Bearer {key}"}
     body: dict[str, Any] | None = {} if verb in {"POST", "PUT", "PATCH"} else None

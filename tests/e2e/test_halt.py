@@ -54,6 +54,12 @@ def carried_out(home: Path) -> bool:
     return found == [(1,)]
 
 
+def closing(home: Path) -> bool:
+    """A closing order for every position is on its way."""
+    written = dict(rows(home, "SELECT symbol, quantity FROM orders WHERE leg='flatten' AND state IN ('new', 'filled')"))
+    return written.keys() >= held(home).keys()
+
+
 def state_of(home: Path, case_id: str) -> str:
     return str(rows(home, "SELECT state FROM cases WHERE id=?", case_id)[0][0])
 
@@ -103,7 +109,8 @@ def test_the_halt_file_alone_halts_and_resume_takes_it_away(desk: Desk) -> None:
     item = desk.holds()[0]
     (desk.home / "HALT").write_text("stop\n")
     view = desk.view()
-    assert (view["stage"], [h["id"] for h in view["halts"]]) == ("halted", ["file"])
+    assert (view["stage"], [h["source"] for h in view["halts"]]) == ("halted", ["file"])
+    until(lambda: rows(desk.home, "SELECT action FROM halts WHERE source='file'") == [("cancel",)], "it was taken in")
     refused_approval(desk, item)
     for other in desk.pending():
         assert desk.decide(other, "reject").status_code == 200
@@ -141,8 +148,8 @@ def test_with_the_engine_standing_still_flatten_is_written_without_it_and_sells_
     item = desk.pending()[0]
     with stopped(desk.engine):
         halted = engage(desk, "flatten")
-        refused_approval(desk, item)
-        until(lambda: carried_out(desk.home), "the halt program did its work", timeout_s=20)
+        assert desk.decide(item, "approve").status_code in (409, 410)
+        until(lambda: closing(desk.home), "the watchdog did its work", timeout_s=20)
         assert desk.engine.status() == psutil.STATUS_STOPPED
         written = rows(desk.home, "SELECT symbol, quantity, side, json_extract(body,'$.reduce_only') "
                        "FROM orders WHERE leg='flatten' AND case_id LIKE ?", f"{halted['id']}%")  # fmt: skip
@@ -157,6 +164,7 @@ def test_with_the_engine_standing_still_flatten_is_written_without_it_and_sells_
     assert all(shares <= holding[symbol] for symbol, shares in sold)
     desk.next()
     assert (held(desk.home), bought(desk.home)) == ({}, {})
+    until(lambda: carried_out(desk.home), "the halt is carried out once nothing is left")
     assert desk.get("/ledger/verify")["verified"]
 
 
@@ -176,7 +184,7 @@ def test_with_nothing_running_a_halt_goes_straight_into_the_store_and_the_next_o
     halted = quarterdeck(home, "--json", "halt", "--action", "flatten", *WHY)
     assert halted.status == 0, halted.err
     assert halted.json()["path"] == "store"
-    until(lambda: carried_out(home), "the halt program did its work", timeout_s=20)
+    until(lambda: closing(home), "the halt program did its work", timeout_s=20)
     before = entries(home)
     played = quarterdeck(home, "--json", "next")
     assert played.status == 0, played.err
@@ -197,7 +205,7 @@ def test_with_the_store_unreadable_everything_counts_as_halted_and_the_command_l
     halted = quarterdeck(home, "--json", "halt", "--action", "flatten", *WHY)
     assert halted.status == 0, halted.err
     told = halted.json()
-    assert (told["path"], told["action"], told["scope"]) == ("file", "no_new", "firm")
+    assert (told["path"], told["action"], told["scope"]) == ("file", "flatten", "firm")
     assert "Traceback" not in halted.err
     assert (home / "HALT").read_text() == "flatten: a test halts\n"
 

@@ -125,6 +125,26 @@ def test_a_closed_position_is_no_reason_for_safe_mode(store: Store) -> None:
         at_start(store)
 
 
+def test_a_desk_that_was_started_goes_into_safe_mode_and_does_not_end_whatever_is_held(store: Store) -> None:
+    """The supervisor starts an engine again for as long as it ends; in safe mode somebody still watches."""
+    in_force(store)
+    change(store.home.config / "limits.yaml")
+    with pytest.raises(ConfigError):
+        at_start(store)
+    assert at_start(store, started=True).limits
+    assert len(store.reduce_only) == 1
+
+
+def test_in_safe_mode_the_last_position_may_close(store: Store) -> None:
+    in_force(store)
+    life.hold(store)
+    change(store.home.config / "policy.yaml")
+    in_force(store)
+    life.hold(store, 0)
+    assert in_force(store).policy
+    assert len(store.reduce_only) == 1
+
+
 def test_an_activated_change_is_in_force_and_recorded_with_who_and_why(store: Store) -> None:
     in_force(store)
     path = store.home.config / "policy.yaml"

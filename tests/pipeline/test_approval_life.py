@@ -33,7 +33,7 @@ from hypothesis.stateful import (
 from sqlmodel import select
 
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, EditRow, GrantRow, OrderRow, OutboxRow
-from pipeline import attention, delegation, engine, halt, people, queue_time
+from pipeline import attention, delegation, halt, halt_release, heartbeats, people, queue_time
 from pipeline.activation import InForce, in_force
 from pipeline.editing import Edit, changed, edit
 from pipeline.policy import Ruling
@@ -236,7 +236,7 @@ class ApprovalLife(RuleBasedStateMachine):
     @rule()
     def watch(self) -> None:
         """What the engine does all the time: say that it lives, warn, escalate, expire."""
-        engine.beat(self.store, "engine", "ok", "watching")
+        heartbeats.beat(self.store, "engine", "ok", "watching")
         self.model.seen = self.model.wall
         queue_time.attend(self.store, life.RUN)
         if self.model.expires is not None:
@@ -263,7 +263,7 @@ class ApprovalLife(RuleBasedStateMachine):
     @precondition(lambda self: self.model.halted)
     @rule()
     def release(self) -> None:
-        halt.release(self.store, reason="over", principal=BOB)
+        halt_release.release(self.store, reason="over", principal=BOB)
         self.model.release()
 
     @rule(times=st.integers(1, 2))

@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import col, select
 
 from memory.tables import ActivationRow, ApprovalRow, CaseRow, EvidenceRow, ExplanationRow, GrantRow, LedgerRow
-from pipeline import applying, attention, changes, halt, queue_time
+from pipeline import applying, attention, changes, halt, halt_release, queue_time
 from pipeline.activation import activate, at_start, in_force, look_again
 from pipeline.book import portfolio_view
 from pipeline.changes import Proposed, propose
@@ -268,7 +268,7 @@ def test_a_halt_during_the_cooling_off_voids_what_loosens(store: Store, monkeypa
 def test_releasing_a_halt_voids_a_waiting_change(desk: Store) -> None:
     asked = ask(desk)
     halt.engage(desk, action="no_new", reason="drill", principal=ANN)
-    halt.release(desk, reason="over", principal=ANN)
+    halt_release.release(desk, reason="over", principal=ANN)
     assert case_of(desk, asked).state == "voided"
     assert code_of(lambda: say(desk, asked, BOB)) == "expired"
 

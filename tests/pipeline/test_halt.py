@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,29 +12,24 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from memory.tables import GrantRow, HaltRow, LedgerRow, OrderRow, OutboxRow, RunRow
-from pipeline import execution, halt, halt_program
-from pipeline.store import Store
-from pipeline.venue import open_broker
+from memory.tables import GrantRow, HaltRow, LedgerRow, OrderRow, OutboxRow
+from pipeline import execution, halt, halt_program, halt_release
+from pipeline.halt_scope import Action, Scope
+from pipeline.store import Store, open_store
 from tests.pipeline import life
+from tests.pipeline.halting import own, venue
 from tests.pipeline.life import ANN, BOB, NOBODY, OPEN_TICK, TWO, Question, code_of, say, submit, truth
-from tools.execution.brokers.simulation import SimulationBroker
 from tools.execution.types import OrderState
 
 VOID = life.Truth("voided", "voided", ("voided",), 0, 0, 1)
 
 
-def engage(store: Store, action: halt.Action = "no_new", **changes: Any) -> HaltRow:
+def engage(store: Store, action: Action = "no_new", **changes: Any) -> HaltRow:
     return halt.engage(store, **{"action": action, "reason": "drill", "principal": BOB, **changes})
 
 
-def release(store: Store) -> halt.ReleaseResult:
-    return halt.release(store, reason="drill is over", principal=BOB)
-
-
-def venue(store: Store) -> SimulationBroker:
-    with store.db.read() as session:
-        return open_broker(store, session.get_one(RunRow, life.RUN))
+def release(store: Store) -> halt_release.ReleaseResult:
+    return halt_release.release(store, reason="drill is over", principal=BOB)
 
 
 def sent(store: Store) -> list[str]:
@@ -82,7 +78,7 @@ def test_an_approved_increase_is_voided_at_submission_and_its_grant_with_it(stor
     [("symbol", "IBM", True), ("symbol", "MSFT", False), ("strategy", "trend-0", True), ("strategy", "other", False)],
 )
 def test_a_narrow_halt_holds_only_what_it_names(
-    store: Store, approved: Question, scope: halt.Scope, target: str, held: bool
+    store: Store, approved: Question, scope: Scope, target: str, held: bool
 ) -> None:
     engage(store, scope=scope, target=target)
     assert submit(store, approved).value == ("voided" if held else "submitted")
@@ -119,6 +115,43 @@ def test_a_database_that_is_gone_bad_counts_as_halted(store: Store) -> None:
     assert halt.stands(store)
 
 
+def test_a_database_that_is_missing_counts_as_halted_though_an_open_connection_still_reads(
+    store: Store, approved: Question
+) -> None:
+    assert not halt.stands(store)
+    for path in store.home.path.glob("quarterdeck.sqlite*"):
+        path.unlink()
+    assert halt.stands(store)
+    assert halt.holds_clock(store)
+    assert submit(store, approved).value == "voided"
+
+
+def test_a_home_whose_database_is_gone_is_not_opened_as_an_empty_one(store: Store) -> None:
+    store.db.dispose()
+    for path in store.home.path.glob("quarterdeck.sqlite*"):
+        path.unlink()
+    assert code_of(lambda: open_store(store.settings, create=False)) == "home_unreadable"
+    assert not store.home.database_file.exists()
+
+
+def test_a_store_that_stays_locked_makes_a_halt_the_halt_file_soon(
+    store: Store, approved: Question, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.halt.LOCK_TIMEOUT_S", 0.05)
+    holder = sqlite3.connect(store.home.database_file, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        row = halt.engage_surely(
+            store, action="cancel", reason="smoke", principal=BOB, scope="symbol", target="IBM", source="api"
+        )
+    finally:
+        holder.execute("ROLLBACK")
+        holder.close()
+    assert (row.source, row.scope, row.action) == ("file", "firm", "cancel")
+    assert store.home.halt_file.read_text() == "cancel: smoke\n"
+    assert submit(store, approved).value == "voided"
+
+
 def test_a_halt_file_in_a_place_that_cannot_be_looked_at_counts_as_halted(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +179,7 @@ def test_a_release_voids_what_waited_and_what_was_approved_and_sends_nothing(sto
 
 def test_a_release_leaves_finished_cases_alone(store: Store, approved: Question) -> None:
     submit(store, approved)
+    execution.dispatch(store, venue(store), life.RUN, OPEN_TICK)
     refused = life.ask(store, life.proposal(1))
     say(store, refused, decision="reject")
     engage(store)
@@ -167,7 +201,7 @@ def test_nothing_halted_is_nothing_to_release(store: Store, approved: Question) 
 
 def test_a_release_needs_a_reason(store: Store) -> None:
     engage(store)
-    assert code_of(lambda: halt.release(store, reason=" ", principal=BOB)) == "invalid"
+    assert code_of(lambda: halt_release.release(store, reason=" ", principal=BOB)) == "invalid"
     assert halt.stands(store)
 
 
@@ -240,26 +274,25 @@ def _at_the_venue(store: Store, approved: Question) -> str:
 def test_cancel_takes_live_entries_back_and_leaves_protective_stops(store: Store, approved: Question) -> None:
     name = _at_the_venue(store, approved)
     engage(store, "cancel")
-    assert halt_program.carry_out_all(store, venue(store)) == 1
+    assert halt_program.carry_out_all(store, venue(store)).finished == 1
     found = venue(store).find(name)
     assert found is not None
     assert found.state is OrderState.CANCELLED
     assert truth(store, approved).state == "cancelled"
-    assert halt_program.carry_out_all(store, venue(store)) == 0, "a halt is carried out once"
+    assert halt_program.carry_out_all(store, venue(store)).finished == 0, "a halt is carried out once"
 
 
 def test_no_new_takes_nothing_back(store: Store, approved: Question) -> None:
     name = _at_the_venue(store, approved)
     engage(store, "no_new")
-    assert halt_program.carry_out_all(store, venue(store)) == 0
+    assert halt_program.carry_out_all(store, venue(store)).finished == 0
     found = venue(store).find(name)
     assert found is not None
     assert found.state is OrderState.NEW
 
 
 def test_flatten_mints_a_reduce_only_mandate_for_each_position_and_at_most_the_position(store: Store) -> None:
-    life.hold(store, 70)
-    life.hold(store, 30, "MSFT")
+    own(store, {"IBM": 70, "MSFT": 30})
     life.hold(store, 0, "GE")
     engage(store, "flatten")
     halt_program.carry_out_all(store, venue(store))
@@ -276,8 +309,7 @@ def test_flatten_mints_a_reduce_only_mandate_for_each_position_and_at_most_the_p
 
 
 def test_flatten_of_one_symbol_leaves_the_others(store: Store) -> None:
-    life.hold(store, 70)
-    life.hold(store, 30, "MSFT")
+    own(store, {"IBM": 70, "MSFT": 30})
     engage(store, "flatten", scope="symbol", target="MSFT")
     halt_program.carry_out_all(store, venue(store))
     with store.db.read() as session:
@@ -285,8 +317,8 @@ def test_flatten_of_one_symbol_leaves_the_others(store: Store) -> None:
 
 
 def test_the_halt_program_works_in_a_process_of_its_own_with_no_engine(store: Store, approved: Question) -> None:
+    own(store, {"MSFT": 40})
     name = _at_the_venue(store, approved)
-    life.hold(store, 40, "MSFT")
     engage(store, "flatten")
     done = subprocess.run(
         [sys.executable, "-m", "pipeline.halt_program", "--home", str(store.home.path)], capture_output=True, text=True,
@@ -298,7 +330,7 @@ def test_the_halt_program_works_in_a_process_of_its_own_with_no_engine(store: St
     assert found.state is OrderState.CANCELLED
     with store.db.read() as session:
         flatten = session.exec(select(OrderRow).where(OrderRow.leg == "flatten")).one()
-        assert session.exec(select(HaltRow.carried_out)).all() == [True]
+        assert session.exec(select(HaltRow.detail)).all() == ["1 positions still open"]
     assert (flatten.symbol, flatten.quantity) == ("MSFT", 40)
 
 
@@ -326,7 +358,7 @@ def test_the_halt_program_imports_no_model_graph_or_vector_store() -> None:
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_launch_does_not_wait_and_the_halt_is_carried_out(store: Store) -> None:
-    life.hold(store, 40, "MSFT")
+    own(store, {"MSFT": 40})
     engage(store, "flatten")
     began = time.monotonic()
     halt.launch(store)

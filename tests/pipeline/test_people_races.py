@@ -13,6 +13,7 @@ from sqlmodel import select
 
 from memory.tables import DecisionRow, GrantRow, PersonRow
 from pipeline import access, api_keys, approvals, halt, logins, people, throttle
+from pipeline.halt_scope import in_force
 from pipeline.people import Identity
 from pipeline.standing import acting_for
 from pipeline.store import Store
@@ -107,7 +108,7 @@ def test_a_halt_by_somebody_who_is_out_is_not_written(people_store: Store) -> No
             acting_for(people_store, oscar, "operator"), action="no_new", reason="storm", principal=oscar.principal()
         )
     with people_store.db.read() as session:
-        assert halt.in_force(session) == ()
+        assert in_force(session) == ()
 
 
 def test_two_admins_who_disable_each_other_leave_one(people_store: Store) -> None:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sqlmodel import select
 
 from memory.tables import ApprovalRow, HeartbeatRow, LedgerRow
-from pipeline import engine, people, queue_time
+from pipeline import heartbeats, people, queue_time
 from pipeline.desk_view import health_view
 from pipeline.policy import Escalation
 from pipeline.store import Principal, Store
@@ -246,8 +246,8 @@ def test_a_clock_turned_back_extends_nothing_while_the_desk_goes_on_beating(
     """Every heartbeat writes an earlier time over the one before; the latest one seen still counts."""
     for minutes in (61, 5, 6):
         at = travel(minutes)
-        monkeypatch.setattr("pipeline.engine.now", lambda at=at: at)
-        engine.beat(store, "engine", "ok", "watching")
+        monkeypatch.setattr("pipeline.heartbeats.now", lambda at=at: at)
+        heartbeats.beat(store, "engine", "ok", "watching")
     assert code_of(lambda: say(store, asked)) == "expired"
     monkeypatch.setattr("pipeline.desk_view.now", lambda: at)
     clock = next(item for item in health_view(store).components if item.component == "clock")

@@ -11,7 +11,8 @@ from sqlmodel import select
 
 from memory.ledger import chain
 from memory.tables import ApprovalRow, LedgerRow
-from pipeline import attention, halt, signer
+from pipeline import attention, halt, halt_release, signer
+from pipeline.halt_scope import Action
 from pipeline.policy import Facts
 from pipeline.store import Store
 from tests.pipeline import life
@@ -239,7 +240,7 @@ def test_no_mandate_for_what_is_not_held_or_held_short(store: Store) -> None:
 
 
 @pytest.mark.parametrize("action", ["no_new", "cancel"])
-def test_no_mandate_under_a_halt_that_does_not_flatten(store: Store, action: halt.Action) -> None:
+def test_no_mandate_under_a_halt_that_does_not_flatten(store: Store, action: Action) -> None:
     life.hold(store)
     refuse_mandate(store, halt.engage(store, action=action, reason="drill", principal=ANN).id, 100)
 
@@ -248,7 +249,7 @@ def test_no_mandate_without_a_halt_and_none_after_its_release(store: Store) -> N
     life.hold(store)
     refuse_mandate(store, "halt_none", 100)
     stop = halt.engage(store, action="flatten", reason="drill", principal=ANN)
-    halt.release(store, reason="over", principal=ANN)
+    halt_release.release(store, reason="over", principal=ANN)
     refuse_mandate(store, stop.id, 100)
 
 

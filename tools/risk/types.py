@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from tools.risk.exit_policy import ExitPolicy
+from tools.risk.halt_policy import HaltPolicy
 from tools.risk.protection import DrawdownProtection
 from tools.risk.sizing_policy import SizingPolicy
 from tools.types import Frozen, Side, Symbol
@@ -52,6 +53,7 @@ class Limits(Frozen):
     sizing: SizingPolicy
     protection: DrawdownProtection
     exits: ExitPolicy
+    halts: HaltPolicy
 
 
 class PositionView(Frozen):

@@ -93,7 +93,7 @@ def test_halt_holds_and_resume_voids(quarterdeck: Quarterdeck, reached: Seeded, 
     refused = quarterdeck("approvals", "approve", reached.approval_id, "--reason", "r")
     assert "[forbidden]" in refused.err
     released = quarterdeck("resume", "--reason", "over", "--json").json
-    assert released == {"released": [told.json["id"]], "voided_cases": [reached.case_id]}
+    assert released == {"released": [told.json["id"]], "voided_cases": [reached.case_id], "waiting": []}
 
 
 def test_halt_bypasses_a_desk_that_does_not_answer(quarterdeck: Quarterdeck, seeded: Seeded) -> None:
@@ -115,7 +115,7 @@ def test_halt_leaves_a_file_when_the_store_is_broken(quarterdeck: Quarterdeck, h
     home.mkdir()
     (home / "quarterdeck.sqlite").write_bytes(b"broken" * 1000)
     told = quarterdeck("halt", "--action", "flatten", "--reason", "storm", "--json")
-    assert (told.status, told.json["path"], told.json["action"]) == (0, "file", "no_new")
+    assert (told.status, told.json["path"], told.json["action"]) == (0, "file", "flatten")
     assert "storm" in (home / "HALT").read_text()
 
 

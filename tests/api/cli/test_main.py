@@ -15,8 +15,8 @@ from .conftest import Quarterdeck
 
 ONE_LINE = re.compile(r"quarterdeck: [^\n]+ \[[a-z_]+\]\n")
 COMMANDS = {
-    "run", "serve", "next", "cases", "approvals", "explain", "ask", "halt", "resume", "ledger", "doctor", "token",
-    "version", "people",
+    "run", "serve", "next", "cases", "approvals", "explain", "ask", "halt", "halts", "resume", "ledger", "doctor",
+    "token", "version", "people",
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memory.ledger import Stage
 from memory.tables import CaseRow, RunRow
-from pipeline import attention, halt
+from pipeline import attention, halt, halt_release
 from pipeline.findings import raise_finding
 from pipeline.store import Store
 from pipeline.voiding import void_case
@@ -29,7 +29,7 @@ def finding(store: Store, severity: Severity) -> None:
 def test_a_halt_and_its_release_are_told(store: Store) -> None:
     configure(store, webhooks=[hook("https://hooks.example.com/x", "ops")])
     halt.engage(store, action="no_new", reason="a drill with private words", principal=ANN)
-    halt.release(store, reason="over", principal=ANN)
+    halt_release.release(store, reason="over", principal=ANN)
     assert told(store) == ["halt.engaged", "halt.released"]
     assert "private words" not in str([row.content for row in rows(store)])
 

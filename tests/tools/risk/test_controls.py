@@ -28,7 +28,7 @@ LIMITS = Limits(
     max_net_share=D(1), max_leverage=D("1.1"), max_group_share=D("0.3"), group_correlation=D("0.8"), settlement_days=3,
     max_orders_per_minute=10, duplicate_window_seconds=60, max_loss_streak=3, max_trades_per_day=4,
     max_automatic_executions=5, max_clock_skew_seconds=2, cure_sessions=3,
-    sizing=SHIPPED.sizing, protection=SHIPPED.protection, exits=SHIPPED.exits,
+    sizing=SHIPPED.sizing, protection=SHIPPED.protection, exits=SHIPPED.exits, halts=SHIPPED.halts,
 )  # fmt: skip
 
 

@@ -11,7 +11,8 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 export type Mode = "replay" | "paper" | "live";
 export type Side = "buy" | "sell";
 export type Verdict = "pass" | "warn" | "block";
-export type HaltAction = "no_new" | "cancel" | "flatten";
+export type HaltAction = "no_new" | "cancel" | "reduce_only" | "flatten";
+export type HaltScope = "firm" | "symbol" | "strategy" | "agent" | "order";
 
 export interface Page<T> {
   items: T[];
@@ -27,6 +28,12 @@ export interface Halt {
   reason: string;
   principal: string;
   engaged: string;
+  source: string;
+  /** The session at which it ends by itself; null is never. */
+  ends_index: number | null;
+  carried_out: boolean;
+  /** What is still to be done, or what the broker has not answered. */
+  detail: string | null;
 }
 
 export interface CurvePoint {
