@@ -79,6 +79,20 @@ def test_every_bar_that_the_machine_knows_is_met(machine: type[ApprovalLife]) ->
         one.teardown()
 
 
+def test_the_machine_knows_that_a_clock_turned_back_lends_nothing_again(machine: type[ApprovalLife]) -> None:
+    one = machine()
+    try:
+        one.ask(1, "approver", 60, False, False, ())
+        one.lend_a_role(RITA, VIC, 20)
+        for minutes in (31, -20):
+            one.turn_the_clock(minutes)
+            one.watch()
+        one.answer([VIC], "approve", "now")
+        assert one.state() == "awaiting"
+    finally:
+        one.teardown()
+
+
 FORGERIES = {
     "a grant that was used and is minted again": "UPDATE grants SET status = 'minted'",
     "a signer made up": """UPDATE grants SET body = replace(body, '"ann"', '"bea"')""",
