@@ -149,13 +149,14 @@ class Guard:
             check_host(scope, headers, self.names)
             or check_site(scope, headers, secure=self.secure)
             or _check_size(headers)
-            or _check_text(scope)
         )
-        answer = None if refusal is None else JSONResponse(error_json(*refusal), STATUS_BY_CODE[refusal.code])
+        answer = None if refusal is None else _answer(refusal)
         code = refusal.code if refusal else ""
         if answer is None:
             try:
                 await self._identify(scope, headers)
+                broken = _check_text(scope)
+                answer = None if broken is None else _answer(broken)
             except AccessError as error:
                 answer, code = answer_of(error), error.code
             except DBAPIError:
@@ -201,10 +202,16 @@ def _check_size(headers: Headers) -> Refusal | None:
     return Refusal("too_large", f"a request body may have {MAX_BODY_BYTES} bytes, not {length[:20]}")
 
 
+def _answer(refusal: Refusal) -> JSONResponse:
+    return JSONResponse(error_json(*refusal), STATUS_BY_CODE[refusal.code])
+
+
 def _check_text(scope: Scope) -> Refusal | None:
-    """Refuse the one character that PostgreSQL cannot keep or look for."""
-    if "\x00" in scope["path"] or b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]:
-        return Refusal("invalid", "an address may not hold the character NUL; nothing was saved")
+    """Refuse the one character that PostgreSQL cannot keep or look for: no id has it, and no filter may."""
+    if "\x00" in scope["path"]:
+        return Refusal("not_found", "no address of the desk holds the character NUL: see /docs")
+    if b"%00" in scope["query_string"]:
+        return Refusal("invalid", "a filter may not hold the character NUL: leave it out")
     return None
 
 

@@ -1,6 +1,6 @@
 """How many decisions a second the queue takes, as a multiple of the bare transaction of the same database.
 
-    python -m bench.approvals [--deciders 10] [--decisions 100] [--rounds 5] [--database sqlite] [--json]
+    python -m bench.approvals [--deciders 10] [--decisions 50] [--rounds 5] [--database sqlite] [--json]
 
 Ten threads of one process share one home, as the API's workers do, and approve questions that wait: each decision
 reads the case, checks the person, writes the answer, has the grant signed, moves the case, and appends to the ledger.
@@ -196,7 +196,7 @@ def main() -> None:
     """Print one line per database, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deciders", type=int, default=10, help="threads that decide at once")
-    parser.add_argument("--decisions", type=int, default=100, help="decisions per round")
+    parser.add_argument("--decisions", type=int, default=50, help="decisions per round")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median is shown")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), help="one of them; both by default")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")

@@ -188,11 +188,19 @@ def test_text_and_numbers_that_no_table_can_hold_are_invalid_and_saved_nowhere(
     assert two.tables() == before
 
 
-@pytest.mark.parametrize("address", ["cases?symbol=%00", "cases/%00", "approvals/a%00b", "findings?run=a%00"])
-def test_an_address_with_the_character_nul_is_invalid(two: Desk, address: str) -> None:
+@pytest.mark.parametrize(
+    ("address", "refusal"),
+    [
+        ("cases?symbol=%00", (422, "invalid")), ("findings?run=a%00", (422, "invalid")),
+        ("cases/%00", (404, "not_found")), ("approvals/a%00b", (404, "not_found")),
+    ],
+)  # fmt: skip
+def test_an_address_with_the_character_nul_is_refused(two: Desk, address: str, refusal: tuple[int, str]) -> None:
     """PostgreSQL can neither keep nor look for it."""
     two.client.headers["authorization"] = f"Bearer {two.keys['ann']}"
-    assert told(two.client.get(f"{API}/{address}")) == (422, "invalid")
+    assert told(two.client.get(f"{API}/{address}")) == refusal
+    del two.client.headers["authorization"]
+    assert told(two.client.get(f"{API}/{address}")) == (401, "unauthorized")
 
 
 @pytest.mark.parametrize("decisions", [("approve", "approve"), ("approve", "reject"), ("reject", "reject")])

@@ -13,7 +13,7 @@ from decimal import Decimal
 ROLES = ("viewer", "operator", "approver", "risk_officer", "admin")
 PRICE, EQUITY, LARGE_SHARE = Decimal("120.5"), Decimal(1_000_000), Decimal("0.008")
 QUANTITY, STOP, BAND_LOW = 100, Decimal(114), Decimal(118)
-LONGEST_ASKED = 1
+TTL_SESSIONS = 1
 """Sessions that a question stands."""
 
 
@@ -81,7 +81,7 @@ class Expected:
 
     def over(self) -> bool:
         late = self.expires is not None and self.wall >= self.expires
-        return self.index >= 60 + LONGEST_ASKED or late
+        return self.index >= 60 + TTL_SESSIONS or late
 
     def rank(self, who: Cast) -> int:
         if who.name in self.disabled:
@@ -177,7 +177,7 @@ class Expected:
 
     def submit(self) -> str:
         if self.status == "approved" and not self.spent:
-            self.spent = not self.halted and self.index <= 60 + LONGEST_ASKED
+            self.spent = not self.halted and self.index <= 60 + TTL_SESSIONS
             self.status = "approved" if self.spent else "voided"
         return ""
 
