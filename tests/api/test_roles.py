@@ -47,7 +47,7 @@ NEEDED = {
     "POST /people/{name}/enable": ("admin", "admin"),
     "POST /people/{name}/password": ("admin", "admin"),
 }
-"""Role and scope of what is more than a GET; the two under /risk only compute. Reading needs a viewer with the scope read."""
+"""Role and scope of what is more than a GET; the two under /risk only compute. Else a viewer with the scope read."""
 
 
 @pytest.fixture(autouse=True)
