@@ -32,6 +32,8 @@ NEEDED = {
     "POST /notifications/test": ("admin", "admin"),
     "POST /delegations": ("approver", "decide"),
     "POST /delegations/{delegation_id}/end": ("approver", "decide"),
+    "POST /risk/stress": ("viewer", "read"),
+    "POST /risk/what-if": ("viewer", "read"),
     "POST /chat": ("operator", "operate"),
     "POST /desk/next": ("operator", "operate"),
     "POST /halts": ("operator", "halt"),
@@ -47,7 +49,7 @@ NEEDED = {
     "POST /people/{name}/enable": ("admin", "admin"),
     "POST /people/{name}/password": ("admin", "admin"),
 }
-"""Role and scope of what is more than reading. Reading needs a viewer with the scope read."""
+"""Role and scope of what is more than a GET; the two under /risk only compute. Else a viewer with the scope read."""
 
 
 @pytest.fixture(autouse=True)
