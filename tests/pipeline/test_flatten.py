@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlmodel import select
+from sqlmodel import col, select
 
 from memory.tables import GrantRow, LedgerRow, OrderRow, RunRow
 from pipeline import grants, halt, halt_program
@@ -27,13 +27,13 @@ def engage(store: Store, **changes: str) -> str:
 
 def orders(store: Store) -> list[OrderRow]:
     with store.db.read() as session:
-        return list(session.exec(select(OrderRow).where(OrderRow.leg == "flatten").order_by(OrderRow.attempt)))
+        return list(session.exec(select(OrderRow).where(OrderRow.leg == "flatten").order_by(col(OrderRow.attempt))))
 
 
 def resting(store: Store, broker: PoorBroker, leg: str, side: str, quantity: int, state: str = "new") -> str:
     """An order in IBM that the book and the broker know."""
     request = OrderRequest(
-        client_order_id=f"qd-{leg}-x", symbol="IBM", side=side, quantity=quantity,  # type: ignore[arg-type]
+        client_order_id=f"qd-{leg}-x", symbol="IBM", side=side, quantity=quantity,
         order_type="stop" if leg == "stop" else "market", stop_price=Decimal(114) if leg == "stop" else None,
         time_in_force="gtc", reduce_only=leg != "entry",
     )  # fmt: skip
@@ -195,7 +195,7 @@ def test_each_child_lives_under_a_mandate_of_its_own(store: Store) -> None:
         halt_program.carry_out_all(store, broker)
         broker.open_market(store, 0.5)
     with store.db.read() as session:
-        given_ = session.exec(select(GrantRow).order_by(GrantRow.quantity_budget.desc())).all()  # type: ignore[attr-defined]
+        given_ = session.exec(select(GrantRow).order_by(col(GrantRow.quantity_budget).desc())).all()
         assert [(g.quantity_budget, g.quantity_used, g.status, g.body["halt"]) for g in given_] == [
             (100, 100, "consumed", key), (50, 50, "consumed", key),
         ]  # fmt: skip

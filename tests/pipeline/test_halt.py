@@ -14,6 +14,7 @@ from sqlmodel import select
 
 from memory.tables import GrantRow, HaltRow, LedgerRow, OrderRow, OutboxRow
 from pipeline import execution, halt, halt_program, halt_release
+from pipeline.halt_scope import Action, Scope
 from pipeline.store import Store, open_store
 from tests.pipeline import life
 from tests.pipeline.halting import own, venue
@@ -23,7 +24,7 @@ from tools.execution.types import OrderState
 VOID = life.Truth("voided", "voided", ("voided",), 0, 0, 1)
 
 
-def engage(store: Store, action: halt.Action = "no_new", **changes: Any) -> HaltRow:
+def engage(store: Store, action: Action = "no_new", **changes: Any) -> HaltRow:
     return halt.engage(store, **{"action": action, "reason": "drill", "principal": BOB, **changes})
 
 
@@ -77,7 +78,7 @@ def test_an_approved_increase_is_voided_at_submission_and_its_grant_with_it(stor
     [("symbol", "IBM", True), ("symbol", "MSFT", False), ("strategy", "trend-0", True), ("strategy", "other", False)],
 )
 def test_a_narrow_halt_holds_only_what_it_names(
-    store: Store, approved: Question, scope: halt.Scope, target: str, held: bool
+    store: Store, approved: Question, scope: Scope, target: str, held: bool
 ) -> None:
     engage(store, scope=scope, target=target)
     assert submit(store, approved).value == ("voided" if held else "submitted")

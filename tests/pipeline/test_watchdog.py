@@ -10,13 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from memory.tables import HaltRow, HeartbeatRow
-from pipeline import halt
+from pipeline import doctor, halt
 from pipeline.desk_view import health_view
 from pipeline.engine import NO_WATCHDOG, Engine
 from pipeline.heartbeats import beat, resident
+from pipeline.home import DeskFile
 from pipeline.processes import lives
 from pipeline.store import Store, now
 from pipeline.watchdog import Watchdog, cancel_at_broker
@@ -48,7 +49,7 @@ def watchdog(store: Store, clock: Clock) -> Watchdog:
 
 def halts(store: Store) -> list[HaltRow]:
     with store.db.read() as session:
-        return list(session.exec(select(HaltRow).order_by(HaltRow.engaged_wall)))
+        return list(session.exec(select(HaltRow).order_by(col(HaltRow.engaged_wall))))
 
 
 def silence(watchdog: Watchdog, clock: Clock, seconds: float) -> None:
@@ -184,7 +185,7 @@ def test_blind_it_takes_back_only_what_adds_to_the_broker_s_own_position(side: s
     broker = PoorBroker({"IBM": held})
     broker.submit(
         OrderRequest(
-            client_order_id="o1", symbol="IBM", side=side, quantity=5, order_type="market", time_in_force="gtc"  # type: ignore[arg-type]
+            client_order_id="o1", symbol="IBM", side=side, quantity=5, order_type="market", time_in_force="gtc"
         )
     )  # fmt: skip
     assert cancel_at_broker(broker) == (("o1",) if taken else ())
@@ -216,6 +217,14 @@ def test_without_it_health_is_degraded_and_the_engine_opens_no_new_risk(store: S
     watchdog.step()
     assert engine._guarded()
     assert store.reduce_only == []
+
+
+def test_the_doctor_misses_it_only_while_a_desk_is_served(store: Store, watchdog: Watchdog) -> None:
+    assert doctor._watchdog(store).state == "off"
+    store.home.desk_file.write_text(DeskFile(url="http://127.0.0.1:9", pid=os.getpid()).model_dump_json())
+    assert doctor._watchdog(store).state == "unsafe"
+    watchdog.step()
+    assert doctor._watchdog(store).state == "ok"
 
 
 def test_a_zombie_does_not_live() -> None:
