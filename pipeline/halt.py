@@ -20,7 +20,7 @@ from sqlmodel import Session, col, func, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import CaseRow, HaltRow
-from pipeline.halt_scope import ACTIONS, NARROW, Action, Scope, concerns, in_force, require_sense
+from pipeline.halt_scope import ACTIONS, NARROW, Action, Nameable, Scope, concerns, in_force, require_sense
 from pipeline.heartbeats import resident
 from pipeline.notify.outbox import enqueue
 from pipeline.notify.targets import Event
@@ -173,7 +173,7 @@ def _by_file(store: Store) -> bool:
     return store.home.halt_file.exists() or store.gone
 
 
-def blocks_increase(store: Store, session: Session, case: CaseRow) -> bool:
+def blocks_increase(store: Store, session: Session, case: Nameable) -> bool:
     """True when a case that adds risk may not go on. An unreadable state raises and ends the caller's step."""
     return _by_file(store) or any(concerns(session, row, case) for row in in_force(session))
 

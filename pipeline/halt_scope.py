@@ -19,7 +19,8 @@ named where something would be sold.
 from __future__ import annotations
 
 import re
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from sqlmodel import Session, col, select
 
@@ -45,6 +46,31 @@ REVIEWER = "decision"
 MAX_TARGET = 80
 NARROW: tuple[Scope, ...] = ("order", "strategy", "agent", "symbol")
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9.\-]{0,9}")
+
+
+class Nameable(Protocol):
+    """What of a case a halt can name; one that is only about to be opened has as much."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def strategy(self) -> str: ...
+
+    @property
+    def symbol(self) -> str: ...
+
+    @property
+    def review(self) -> Mapping[str, Any]: ...
+
+
+class Candidate(NamedTuple):
+    """A case that is not written yet."""
+
+    id: str
+    strategy: str
+    symbol: str
+    review: Mapping[str, Any]
 
 
 def require_sense(session: Session, scope: str, target: str | None, action: str) -> None:
@@ -76,14 +102,14 @@ def cases_of_order(session: Session, target: str | None) -> tuple[str, ...]:
     return () if order is None else (order.case_id,)
 
 
-def agents_of(case: CaseRow) -> frozenset[str]:
+def agents_of(case: Nameable) -> frozenset[str]:
     """Every agent name that an agent halt may call a case by: its reviewer, the reasoner and who proposed it."""
     reasoner = case.review.get("reasoner")
     told = {reasoner, f"{REVIEWER}:{reasoner}"} if reasoner else set()
     return frozenset({REVIEWER, case.strategy, *told})
 
 
-def concerns(session: Session, halt: HaltRow, case: CaseRow) -> bool:
+def concerns(session: Session, halt: HaltRow, case: Nameable) -> bool:
     """True when the halt names the case, and when nobody can tell."""
     match halt.scope:
         case "symbol":

@@ -13,6 +13,7 @@ from memory.tables import OPEN_CASE_STATES, CaseRow, OutcomeRow, RunRow
 from pipeline import canaries, halt
 from pipeline.desk import Desk
 from pipeline.faults import reach
+from pipeline.halt_scope import Candidate
 from pipeline.planting import Cycle, Planted
 from pipeline.store import now
 from pipeline.voiding import supersede
@@ -93,9 +94,7 @@ def _disposition(
         return CaseState.NOT_SELECTED, plan.not_selected.get(proposal.id, "capacity")
     if proposal.risk_effect != "reduces" and desk.store.reduce_only:
         return CaseState.BLOCKED, "safe_mode"
-    named = CaseRow(  # type: ignore[call-arg]
-        id=case_id_of(proposal), symbol=proposal.symbol, strategy=proposal.strategy, review=plain(review)
-    )  # fmt: skip
+    named = Candidate(case_id_of(proposal), proposal.strategy, proposal.symbol, plain(review))
     if proposal.risk_effect != "reduces" and halt.blocks_increase(desk.store, session, named):
         return CaseState.BLOCKED, BLOCKED_BY_HALT
     held_open = [state.value for state in OPEN_CASE_STATES if state is not CaseState.AWAITING]

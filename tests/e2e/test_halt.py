@@ -168,6 +168,34 @@ def test_with_the_engine_standing_still_flatten_is_written_without_it_and_sells_
     assert desk.get("/ledger/verify")["verified"]
 
 
+def test_a_watchdog_that_is_killed_is_missed_and_started_again(desk: Desk) -> None:
+    before = psutil.Process(desk.component("watchdog")["pid"])
+    with stopped(psutil.Process(desk.process.pid)):
+        before.kill()
+        until(lambda: desk.component("watchdog")["state"] == "down", "health shows it", timeout_s=20)
+        assert desk.get("/health")["status"] == "degraded"
+        engage(desk, "cancel")
+        until(lambda: carried_out(desk.home), "the halt is carried out without it", timeout_s=20)
+    until(lambda: desk.component("watchdog")["state"] == "ok", "another watchdog lives")
+    assert desk.component("watchdog")["pid"] != before.pid
+
+
+def test_an_engine_that_falls_silent_with_positions_open_is_halted_by_the_dead_man_timer(home: Path) -> None:
+    limits = home / "config" / "limits.yaml"
+    limits.write_text(limits.read_text().replace("dead_man_seconds: 60", "dead_man_seconds: 5"))
+    put = quarterdeck(home, "activate", "limits", "--reason", "a short timer")
+    assert put.status == 0, put.err
+    with serving(home) as desk:
+        desk.holds()
+        assert held(home)
+        with stopped(desk.engine):
+            until(lambda: desk.view()["halts"], "the watchdog halts", timeout_s=40)
+            (stopping,) = desk.view()["halts"]
+            assert (stopping["source"], stopping["action"], stopping["scope"]) == ("watchdog", "cancel", "firm")
+        assert held(home), "positions are left alone"
+        assert rows(home, "SELECT code FROM findings WHERE code='dead_man'") == [("dead_man",)]
+
+
 def test_a_halted_desk_ends_on_sigterm_with_all_its_processes(desk: Desk) -> None:
     engage(desk, "no_new")
     family = desk.children()

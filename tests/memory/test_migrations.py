@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
 import memory.tables  # noqa: F401  (registers the tables)
 from memory.database import Database
-from memory.migrations import current, newest, upgrade
+from memory.migrations import _config, current, newest, upgrade
 from tools.errors import HomeError
 
 
@@ -30,6 +31,22 @@ def test_a_change_of_a_model_without_a_migration_would_be_seen(any_db: Database)
     with any_db.engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
     assert any("release_reason" in str(item) for item in found)
+
+
+def test_the_newest_revision_is_the_head_of_the_one_chain() -> None:
+    assert [newest()] == ScriptDirectory.from_config(_config()).get_heads()
+
+
+def test_an_up_to_date_database_is_opened_without_loading_the_migration_library(any_db: Database) -> None:
+    script = (
+        "import sys; from memory.database import Database; from memory.migrations import upgrade; "
+        "upgrade(Database(sys.argv[1])); print('alembic' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, any_db.engine.url.render_as_string(hide_password=False)], capture_output=True,
+        text=True, check=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert done.stdout == "False\n"
 
 
 def test_an_upgrade_of_an_up_to_date_database_changes_nothing(any_db: Database) -> None:

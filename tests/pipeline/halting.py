@@ -96,7 +96,12 @@ def children(store: Store) -> dict[str, int]:
 class PoorBroker:
     """A broker in memory that can be told to time out, to refuse and to fill in parts."""
 
-    name = "poor"
+    @property
+    def name(self) -> str:
+        return "poor"
+
+    def cash(self) -> Decimal:
+        return Decimal(0)
 
     def __init__(self, held: dict[str, int]) -> None:
         self.held = dict(held)

@@ -195,7 +195,7 @@ def test_each_child_lives_under_a_mandate_of_its_own(store: Store) -> None:
         halt_program.carry_out_all(store, broker)
         broker.open_market(store, 0.5)
     with store.db.read() as session:
-        given_ = session.exec(select(GrantRow).order_by(GrantRow.quantity_budget.desc())).all()  # type: ignore[attr-defined]
+        given_ = session.exec(select(GrantRow).order_by(col(GrantRow.quantity_budget).desc())).all()
         assert [(g.quantity_budget, g.quantity_used, g.status, g.body["halt"]) for g in given_] == [
             (100, 100, "consumed", key), (50, 50, "consumed", key),
         ]  # fmt: skip

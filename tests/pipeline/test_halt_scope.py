@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from memory.tables import CaseRow, OrderRow
+from memory.tables import OrderRow
 from pipeline import execution, halt, halt_program
-from pipeline.halt_scope import ACTIONS, SCOPES, Action, Scope, agents_of
+from pipeline.halt_scope import ACTIONS, SCOPES, Action, Candidate, Scope, agents_of
 from pipeline.store import Store, now
 from tests.pipeline import life
 from tests.pipeline.halting import OPEN, asked, children, halt_row, order_of, own, unsent, venue, working
@@ -155,7 +155,7 @@ def test_a_target_that_names_nothing_is_refused(store: Store, scope: Scope, targ
 
 
 def test_a_case_answers_to_its_reviewer_its_reasoner_and_who_proposed_it() -> None:
-    case = CaseRow(strategy="trend", review={"reasoner": "model"})  # type: ignore[call-arg]
+    case = Candidate("case_1", "trend", "IBM", {"reasoner": "model"})
     assert agents_of(case) == {"decision", "model", "decision:model", "trend"}
 
 

@@ -13,10 +13,11 @@ import pytest
 from sqlmodel import col, select
 
 from memory.tables import HaltRow, HeartbeatRow
-from pipeline import halt
+from pipeline import doctor, halt
 from pipeline.desk_view import health_view
 from pipeline.engine import NO_WATCHDOG, Engine
 from pipeline.heartbeats import beat, resident
+from pipeline.home import DeskFile
 from pipeline.processes import lives
 from pipeline.store import Store, now
 from pipeline.watchdog import Watchdog, cancel_at_broker
@@ -216,6 +217,14 @@ def test_without_it_health_is_degraded_and_the_engine_opens_no_new_risk(store: S
     watchdog.step()
     assert engine._guarded()
     assert store.reduce_only == []
+
+
+def test_the_doctor_misses_it_only_while_a_desk_is_served(store: Store, watchdog: Watchdog) -> None:
+    assert doctor._watchdog(store).state == "off"
+    store.home.desk_file.write_text(DeskFile(url="http://127.0.0.1:9", pid=os.getpid()).model_dump_json())
+    assert doctor._watchdog(store).state == "unsafe"
+    watchdog.step()
+    assert doctor._watchdog(store).state == "ok"
 
 
 def test_a_zombie_does_not_live() -> None:
