@@ -111,6 +111,14 @@ class OrderView(Frozen):
         return max(0, self.reported - sum(item.quantity for item in self.executions))
 
     @property
+    def unmatched(self) -> tuple[str, ...]:
+        """Amended execution ids that no execution heard so far has: ask the venue."""
+        known = {item.execution_id for item in self.executions}
+        return tuple(
+            item.execution.execution_id for item in self.amendments if item.execution.execution_id not in known
+        )
+
+    @property
     def average_price(self) -> Decimal | None:
         """Average price of the standing executions, to 1e-6."""
         if not self.filled:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from itertools import pairwise
 from typing import Literal, Protocol, Self
 
 from pydantic import Field, model_validator
@@ -119,12 +120,11 @@ class OrderRequest(Frozen):
         if self.reduce_only:
             raise ValueError("a bracket protects an entry; a reduce_only order has nothing to protect")
         if self.order_type not in ("market", "limit") or self.time_in_force not in ("day", "gtc"):
-            raise ValueError(
-                f"a bracket goes with a market or limit entry for day or gtc, not {self.order_type} {self.time_in_force}"
-            )
+            given = f"{self.order_type} {self.time_in_force}"
+            raise ValueError(f"a bracket goes with a market or limit entry for day or gtc, not {given}")
         ladder = [bracket.stop_loss, self.limit_price, bracket.take_profit]
         known = [price for price in (ladder if self.side == "buy" else ladder[::-1]) if price is not None]
-        if any(low >= high for low, high in zip(known, known[1:], strict=False)):
+        if any(low >= high for low, high in pairwise(known)):
             order = "stop_loss < limit_price < take_profit"
             raise ValueError(
                 f"bracket of a {self.side}: {order if self.side == 'buy' else order.replace('<', '>')} must hold, got "

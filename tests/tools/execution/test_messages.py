@@ -228,9 +228,10 @@ def test_a_busted_execution_of_a_complete_order_leaves_it_unknown() -> None:
 def test_a_correction_before_its_fill_waits_for_it_and_the_last_word_wins() -> None:
     first = message(2, Amendment.CORRECT, execution=Execution(execution_id="x1", quantity=30, price=D("9.99")))
     second = message(3, Amendment.CORRECT, execution=Execution(execution_id="x1", quantity=35, price=D("9.98")))
-    assert heard(second, first).filled == 0
+    early = heard(second, first)
+    assert (early.filled, early.unmatched) == (0, ("x1",))
     view = heard(second, first, fill(1, 40, "x1"))
-    assert (view.filled, view.average_price, view.missing) == (35, D("9.98"), 0)
+    assert (view.filled, view.average_price, view.missing, view.unmatched) == (35, D("9.98"), 0, ())
 
 
 def test_a_rejected_order_with_an_execution_is_unknown_not_rejected() -> None:
