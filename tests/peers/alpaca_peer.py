@@ -85,7 +85,7 @@ class AlpacaPeer:
             self._blind: dict[str, int] = {}
             self._hidden: dict[str, int] = {}
             self._listeners: list[queue.Queue[bytes | None]] = []
-            self._delayed: list[bytes] = []
+            self._delayed: list[bytes | None] = []
             self._told = 0
 
     def duplicates(self) -> dict[str, int]:
@@ -116,8 +116,10 @@ class AlpacaPeer:
                 if fault == "delay":
                     self._delayed.append(data)
                     continue
-                sent = {"drop": [], "repeat": [data, data], "garbage": [b"\x00{not json"], "disconnect": [None]}
-                self._send([*sent.get(fault, [data]), *self._delayed])  # type: ignore[list-item]
+                sent: dict[str, list[bytes | None]] = {
+                    "drop": [], "repeat": [data, data], "garbage": [b"\x00{not json"], "disconnect": [None],
+                }  # fmt: skip
+                self._send(sent.get(fault, [data]) + self._delayed)
                 self._delayed = []
 
     def step(self, method: str, path: str) -> str:

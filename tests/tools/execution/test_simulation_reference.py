@@ -7,7 +7,7 @@ than the participation cap, orders without cash or shares. Every fill, position 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
@@ -58,6 +58,7 @@ class Reference:
     cost: dict[str, Decimal] = field(default_factory=lambda: defaultdict(lambda: D(0)))
     orders: list[Order] = field(default_factory=list)
     fills: list[tuple[str, str, int, Decimal, Decimal]] = field(default_factory=list)
+    gaps: Counter[str] = field(default_factory=Counter)
     used: dict[tuple[str, Any], int] = field(default_factory=lambda: defaultdict(int))
 
     def send(self, order: Order) -> None:
@@ -90,6 +91,7 @@ class Reference:
                 gapped = min(bar.open, order.stop) if order.side == "sell" else max(bar.open, order.stop)
                 touched = bar.low <= order.stop if order.side == "sell" else bar.high >= order.stop
                 price = gapped if touched else None
+                self.gaps[order.side] += touched and gapped != order.stop
             elif order.kind == "limit":
                 assert order.limit is not None
                 better = max(bar.open, order.limit) if order.side == "sell" else min(bar.open, order.limit)
@@ -217,7 +219,15 @@ class Pair:
     def after_open(self, symbol: str, price: Decimal) -> None:
         held, draw = self.reference.held[symbol], self.draw
         if held and draw.random() < 0.5:
-            self.send(symbol, "sell", held, "stop", "gtc", stop=(price * 97 / 100).quantize(CENT), reduce=True)
+            self.send(
+                symbol,
+                "sell",
+                held,
+                "stop",
+                "gtc",
+                stop=(price * draw.randint(975, 1010) / 1000).quantize(CENT),
+                reduce=True,
+            )
         elif draw.random() < 0.1:
             self.send(symbol, "buy", draw.randint(1, 500), "stop", "day", stop=self.near(price))
         elif held and draw.random() < 0.1:
@@ -260,6 +270,7 @@ def test_every_fill_on_the_embedded_market_equals_the_reference_to_the_cent(
     kinds = {order.kind for order in pair.reference.orders if order.done}
     assert kinds == {"market", "limit", "stop"}
     assert len(pair.reference.fills) > 150
+    assert min(pair.reference.gaps["buy"], pair.reference.gaps["sell"]) > 5
     capped = [order for order in pair.reference.orders if order.done and order.left]
     refused = [order for order in pair.reference.orders if not order.done and not order.alive]
     assert len(capped) > 10
