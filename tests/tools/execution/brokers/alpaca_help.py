@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.peers.alpaca_peer import KEY, SECRET, AlpacaPeer
 from tools.execution.brokers.alpaca import AlpacaBroker
-from tools.execution.types import OrderRequest
+from tools.execution.types import Broker, BrokerOrder, OrderRequest
 
 D = Decimal
 
@@ -37,3 +37,9 @@ def sell(name: str = "x1", quantity: int = 10, **changes: Any) -> OrderRequest:
 def posts(peer: AlpacaPeer) -> int:
     """How many orders were sent to the peer."""
     return sum(method == "POST" for method, _ in peer.requests)
+
+
+def found(broker: Broker, name: str) -> BrokerOrder:
+    order = broker.find(name)
+    assert order is not None
+    return order

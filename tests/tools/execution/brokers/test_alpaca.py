@@ -2,48 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.peers.alpaca_peer import FAULTS, KEY, SECRET, AlpacaPeer
-from tests.tools.execution.brokers.alpaca_help import buy, connect, posts, sell
-from tools.errors import ConfigError, ExecutionError, RetryableToolError
+from tests.peers.alpaca_peer import AlpacaPeer
+from tests.tools.execution.brokers.alpaca_help import buy, connect, found, posts, sell
+from tools.errors import ExecutionError, RetryableToolError
 from tools.execution.brokers.alpaca import AlpacaBroker
-from tools.execution.types import Broker, BrokerOrder, OrderRequest, OrderState
+from tools.execution.types import Broker, OrderRequest, OrderState
 
 D = Decimal
 DONE = ("timeout_after", "die_after", "error_after", "gateway_after", "garbage_after", "cut_after")
 NOT_DONE = ("busy", "error", "unavailable", "timeout_before", "die_before")
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[AlpacaPeer]:
-    with AlpacaPeer(hang_s=0.3) as made:
-        yield made
-
-
-@pytest.fixture
-def peer(servers: AlpacaPeer) -> AlpacaPeer:
-    servers.reset(7)
-    return servers
-
-
-@pytest.fixture
-def broker(peer: AlpacaPeer) -> Iterator[AlpacaBroker]:
-    made = connect(peer)
-    yield made
-    made.close()
-
-
-def found(broker: Broker, name: str) -> BrokerOrder:
-    order = broker.find(name)
-    assert order is not None
-    return order
 
 
 def test_it_is_a_broker(broker: AlpacaBroker) -> None:
@@ -141,18 +113,6 @@ def test_a_refusal_after_a_doubt_is_believed_only_when_the_doubt_is_old(peer: Al
     assert error.value.code == "rejected"
 
 
-def test_a_doubt_survives_the_process(peer: AlpacaPeer, tmp_path: Path) -> None:
-    peer.script.append("late")
-    with pytest.raises(RetryableToolError):
-        connect(peer, tmp_path / "journal.sqlite").submit(buy())
-    again = connect(peer, tmp_path / "journal.sqlite")
-    assert again.find("o1") is None
-    with pytest.raises(RetryableToolError, match="may still arrive"):
-        again.cancel("o1")
-    peer.calm()
-    assert again.cancel("o1").state == OrderState.PENDING_CANCEL
-
-
 def test_a_second_sending_refused_for_want_of_money_finds_the_first(peer: AlpacaPeer, broker: AlpacaBroker) -> None:
     peer.script.append("die_after")
     with pytest.raises(RetryableToolError):
@@ -176,22 +136,6 @@ def test_a_clear_no_is_a_rejection(broker: AlpacaBroker, request_: OrderRequest,
     assert broker.find(request_.client_order_id) is None
 
 
-@pytest.mark.parametrize(
-    ("request_", "says"),
-    [
-        (buy(name="o" * 129), "has 129 characters"),
-        (buy(order_type="limit", limit_price=D("10.001")), "not a multiple of 0.01"),
-        (buy(order_type="limit", limit_price=D("0.12345")), "not a multiple of 0.0001"),
-    ],
-)
-def test_what_alpaca_would_not_take_never_leaves(
-    peer: AlpacaPeer, broker: AlpacaBroker, request_: OrderRequest, says: str
-) -> None:
-    with pytest.raises(ExecutionError, match=says) as error:
-        broker.submit(request_)
-    assert (error.value.code, peer.requests) == ("invalid_order", [])
-
-
 def test_a_used_id_with_another_content_is_refused(broker: AlpacaBroker) -> None:
     broker.submit(buy())
     assert broker.submit(buy()).quantity == 10
@@ -210,34 +154,6 @@ def test_reduce_only_never_passes_through_zero(peer: AlpacaPeer, broker: AlpacaB
     peer.book.positions["IBM"] = -10
     assert broker.positions() == {"IBM": -10}
     assert broker.submit(buy("cover", reduce_only=True)).side == "buy"
-
-
-ORDERS: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    ({"order_type": "limit", "limit_price": D("127.10"), "time_in_force": "ioc"}, {"limit_price": "127.1"}),
-    ({"order_type": "stop", "stop_price": D(130)}, {"stop_price": "130"}),
-    (
-        {"order_type": "stop_limit", "stop_price": D(130), "limit_price": D(131)},
-        {"stop_price": "130", "limit_price": "131"},
-    ),
-    ({"order_type": "trailing_stop", "trail_percent": D("2.5")}, {"trail_percent": "2.5"}),
-    ({"order_type": "trailing_stop", "trail_price": D("0.5")}, {"trail_price": "0.5"}),
-    ({"time_in_force": "fok"}, {}),
-]
-
-
-@pytest.mark.parametrize(("terms", "wire"), ORDERS)
-def test_every_kind_of_order_reaches_alpaca_in_exact_text(
-    peer: AlpacaPeer, broker: AlpacaBroker, terms: dict[str, Any], wire: dict[str, str]
-) -> None:
-    sent = broker.submit(buy(**terms))
-    order = peer.book.by_client_id("o1")
-    prices = {
-        name: order[name] for name in ("limit_price", "stop_price", "trail_price", "trail_percent") if order[name]
-    }
-    assert (prices, order["type"], order["qty"]) == (wire, terms.get("order_type", "market"), "10")
-    assert (sent.limit_price, sent.stop_price, sent.trail_percent) == (
-        terms.get("limit_price"), terms.get("stop_price"), terms.get("trail_percent"),
-    )  # fmt: skip
 
 
 def test_a_bracket_has_its_legs_under_alpacas_ids(peer: AlpacaPeer, broker: AlpacaBroker) -> None:
@@ -298,179 +214,3 @@ def test_all_open_orders_are_read_beyond_one_page(
     for number in range(11):
         broker.submit(buy(f"o{number}", 1))
     assert [order.client_order_id for order in broker.open_orders()] == [f"o{number}" for number in range(11)]
-
-
-def test_fills_are_read_beyond_one_page_and_numbered_once(
-    peer: AlpacaPeer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tools.execution.brokers.alpaca.PAGE", 3)
-    broker = connect(peer, tmp_path / "fills.sqlite")
-    broker.submit(buy(quantity=8))
-    for _ in range(8):
-        peer.book.fill("o1", 1)
-    first = broker.fills(0)
-    assert [fill.sequence for fill in first] == list(range(1, 9))
-    again = connect(peer, tmp_path / "fills.sqlite")
-    assert again.fills(0) == first
-    assert again.fills(6) == first[6:]
-
-
-def test_a_fill_that_shows_late_is_read_once_and_after_the_others(peer: AlpacaPeer, tmp_path: Path) -> None:
-    broker = connect(peer, tmp_path / "fills.sqlite")
-    broker.submit(buy())
-    hidden = peer.book.fill("o1", 3)
-    peer.hide_fill(hidden["id"], 2)
-    peer.book.fill("o1", 7)
-    (early,) = broker.fills(0)
-    assert (early.quantity, early.sequence) == (7, 1)
-    assert broker.fills(1) == ()
-    again = connect(peer, tmp_path / "fills.sqlite")
-    (late,) = again.fills(1)
-    assert (late.quantity, late.sequence, late.execution_id) == (3, 2, hidden["id"])
-
-
-def test_a_page_that_fails_loses_nothing(
-    peer: AlpacaPeer, broker: AlpacaBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tools.execution.brokers.alpaca.PAGE", 2)
-    broker.submit(buy(quantity=5))
-    for _ in range(5):
-        peer.book.fill("o1", 1)
-    peer.script.extend(["ok", "ok", "ok", "error"])
-    with pytest.raises(RetryableToolError):
-        broker.fills(0)
-    assert [fill.sequence for fill in broker.fills(0)] == [1, 2, 3, 4, 5]
-
-
-def test_fills_before_the_desks_start_are_not_its_own(peer: AlpacaPeer) -> None:
-    broker = connect(peer)
-    broker.submit(buy())
-    peer.book.fill("o1", 4)
-    later = connect(peer, since=peer.book.now)
-    peer.book.fill("o1", 6)
-    assert [fill.quantity for fill in later.fills(0)] == [6]
-
-
-def test_a_journal_belongs_to_one_account(peer: AlpacaPeer, tmp_path: Path) -> None:
-    connect(peer, tmp_path / "fills.sqlite").fills(0)
-    peer.book.account_number = "PA999"
-    with pytest.raises(ExecutionError, match="another Alpaca account") as error:
-        connect(peer, tmp_path / "fills.sqlite").fills(0)
-    assert error.value.code == "account_mismatch"
-
-
-@pytest.mark.parametrize(
-    ("status", "filled", "expected"),
-    [
-        ("accepted", 0, OrderState.NEW), ("pending_new", 0, OrderState.NEW), ("held", 0, OrderState.NEW),
-        ("done_for_day", 3, OrderState.PARTIALLY_FILLED), ("stopped", 0, OrderState.NEW),
-        ("suspended", 0, OrderState.NEW), ("calculated", 3, OrderState.PARTIALLY_FILLED),
-        ("pending_cancel", 3, OrderState.PENDING_CANCEL), ("pending_replace", 0, OrderState.PENDING_REPLACE),
-        ("canceled", 3, OrderState.CANCELLED), ("expired", 0, OrderState.EXPIRED),
-        ("replaced", 3, OrderState.REPLACED), ("rejected", 0, OrderState.REJECTED),
-        ("filled", 10, OrderState.FILLED), ("teleported", 0, OrderState.UNKNOWN),
-    ],
-)  # fmt: skip
-def test_every_status_has_one_meaning(
-    peer: AlpacaPeer, broker: AlpacaBroker, status: str, filled: int, expected: OrderState
-) -> None:
-    broker.submit(buy())
-    peer.book.by_client_id("o1").update(status=status, filled_qty=str(filled))
-    order = found(broker, "o1")
-    assert (order.state, order.filled_quantity) == (expected, filled)
-    if status == "teleported":
-        assert order.reason is not None
-        assert "'teleported'" in order.reason
-
-
-def test_every_status_that_alpaca_py_knows_is_in_the_table(broker: AlpacaBroker) -> None:
-    from alpaca.trading.enums import OrderStatus
-
-    from tools.execution.brokers.alpaca_words import STATES
-
-    assert set(STATES) >= {status.value for status in OrderStatus}
-
-
-def test_fractions_and_other_assets_are_named(peer: AlpacaPeer, broker: AlpacaBroker) -> None:
-    broker.submit(buy())
-    peer.book.by_client_id("o1")["qty"] = "1.5"
-    with pytest.raises(ExecutionError, match="close the fraction at Alpaca first"):
-        broker.find("o1")
-    peer.book.by_client_id("o1")["qty"] = None
-    with pytest.raises(ExecutionError, match="no share quantity"):
-        broker.find("o1")
-    peer.book.by_client_id("o1").update(qty="1", symbol="SPY260320C00600000")
-    with pytest.raises(ExecutionError, match="no words for: symbol"):
-        broker.find("o1")
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_no_error_is_ever_evidence_of_absence(peer: AlpacaPeer, fault: str) -> None:
-    broker = connect(peer, timeout_s=(2.0, 0.15))
-    broker.submit(buy())
-    peer.script.append(fault)
-    if fault in ("late", "blind"):  # faults of writes: a read under them is an ordinary read
-        assert found(broker, "o1").state == OrderState.NEW
-        return
-    with pytest.raises(RetryableToolError):
-        broker.find("o1")
-
-
-def test_a_404_that_is_not_alpacas_own_is_no_absence(peer: AlpacaPeer) -> None:
-    broker = connect(peer, base_url=f"{peer.base_url}/wrong")
-    with pytest.raises(RetryableToolError):
-        broker.submit(buy())
-
-
-def test_a_dead_venue_is_unknown(peer: AlpacaPeer) -> None:
-    broker = connect(peer, base_url="http://127.0.0.1:9")
-    for ask in (lambda: broker.submit(buy()), lambda: broker.find("o1"), broker.positions, lambda: broker.fills(0)):
-        with pytest.raises(RetryableToolError) as error:
-            ask()
-        assert error.value.code == "broker_unreachable"
-
-
-def test_keys_appear_in_no_error_repr_or_log(
-    peer: AlpacaPeer, broker: AlpacaBroker, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    wrong = connect(peer, secret_key="another-secret-that-must-not-show")
-    with pytest.raises(RetryableToolError) as error:
-        wrong.submit(buy())
-    assert error.value.code == "broker_unauthorized"
-    peer.script.append("error")
-    with pytest.raises(RetryableToolError) as failed:
-        broker.cash()
-    for raised in (error.value, failed.value):
-        assert (raised.__cause__, raised.__suppress_context__) == (None, True)
-    told = " ".join(
-        [str(error.value), repr(broker), repr(wrong), str(failed.value), caplog.text, repr(broker.account())]
-    )
-    for secret in (KEY, SECRET, "another-secret-that-must-not-show", peer.book.account_number):
-        assert secret not in told
-
-
-@pytest.mark.parametrize("typed", [None, "", "PA000000000"])
-def test_live_needs_the_accounts_own_number(peer: AlpacaPeer, typed: str | None) -> None:
-    with pytest.raises(ConfigError, match="account number") as error:
-        connect(peer, live=True, account_number=typed)
-    assert error.value.code == "live_not_confirmed"
-    assert peer.book.account_number not in error.value.message
-    assert connect(peer, live=True, account_number=peer.book.account_number).live
-
-
-@pytest.mark.parametrize("url", ["https://api.alpaca.markets", "https://API.alpaca.markets:443/"])
-def test_the_live_address_needs_the_live_switch(url: str) -> None:
-    with pytest.raises(ConfigError, match="ask for live explicitly"):
-        AlpacaBroker(key_id=KEY, secret_key=SECRET, base_url=url)
-
-
-def test_a_key_has_two_halves() -> None:
-    with pytest.raises(ConfigError) as error:
-        AlpacaBroker(key_id=KEY, secret_key="")
-    assert error.value.code == "missing_key"
-
-
-def test_paper_is_the_default_address() -> None:
-    broker = AlpacaBroker(key_id=KEY, secret_key=SECRET)
-    assert getattr(broker._client._client._base_url, "value", None) == "https://paper-api.alpaca.markets"

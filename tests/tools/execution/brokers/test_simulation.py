@@ -190,7 +190,6 @@ def test_exit_and_stop_together_never_go_short(broker: SimulationBroker) -> None
         (stop(), "no_position"),
         (sell(reduce_only=False), "no_position"),
         (buy(time_in_force="ioc"), "unsupported_order"),
-        (buy(order_type="trailing_stop", time_in_force="gtc", trail_percent=D(5)), "unsupported_order"),
         (buy(time_in_force="gtc", bracket={"stop_loss": D(100)}), "unsupported_order"),
     ],
 )
