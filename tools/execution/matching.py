@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
 from tools.data.types import Bar
 from tools.execution import costs
-from tools.execution.types import OrderState
+from tools.execution.types import OrderState, OrderType, TimeInForce
 from tools.types import Side
 
 PARTICIPATION = Decimal("0.10")
@@ -28,8 +27,8 @@ class Resting:
     side: Side
     remaining: int
     filled: int
-    order_type: Literal["market", "limit", "stop"]
-    time_in_force: Literal["opg", "day", "gtc"]
+    order_type: OrderType
+    time_in_force: TimeInForce
     limit_price: Decimal | None
     stop_price: Decimal | None
     reduce_only: bool

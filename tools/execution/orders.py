@@ -17,6 +17,9 @@ class OrderEvent(StrEnum):
     CANCEL_REQUESTED = "cancel_requested"
     CANCEL_REFUSED = "cancel_refused"
     CANCELLED = "cancelled"
+    REPLACE_REQUESTED = "replace_requested"
+    REPLACE_REFUSED = "replace_refused"
+    REPLACED = "replaced"
     REJECTED = "rejected"
     DENIED = "denied"
     EXPIRED = "expired"
@@ -55,15 +58,32 @@ TRANSITIONS: dict[tuple[OrderState, OrderEvent], OrderState] = {
     (_S.PENDING_CANCEL, _E.REJECTED): _S.REJECTED,
     (_S.PENDING_CANCEL, _E.EXPIRED): _S.EXPIRED,
     (_S.PENDING_CANCEL, _E.LOST): _S.UNKNOWN,
+    (_S.NEW, _E.REPLACE_REQUESTED): _S.PENDING_REPLACE,
+    (_S.NEW, _E.REPLACED): _S.REPLACED,
+    (_S.PARTIALLY_FILLED, _E.REPLACE_REQUESTED): _S.PENDING_REPLACE,
+    (_S.PARTIALLY_FILLED, _E.REPLACED): _S.REPLACED,
+    (_S.PENDING_CANCEL, _E.REPLACED): _S.REPLACED,
+    (_S.PENDING_REPLACE, _E.PARTIAL_FILL): _S.PENDING_REPLACE,
+    (_S.PENDING_REPLACE, _E.FILL): _S.FILLED,
+    (_S.PENDING_REPLACE, _E.REPLACE_REFUSED): _S.UNKNOWN,
+    (_S.PENDING_REPLACE, _E.REPLACED): _S.REPLACED,
+    (_S.PENDING_REPLACE, _E.CANCEL_REQUESTED): _S.PENDING_CANCEL,
+    (_S.PENDING_REPLACE, _E.CANCELLED): _S.CANCELLED,
+    (_S.PENDING_REPLACE, _E.EXPIRED): _S.EXPIRED,
+    (_S.PENDING_REPLACE, _E.LOST): _S.UNKNOWN,
     (_S.UNKNOWN, _E.ACCEPTED): _S.NEW,
     (_S.UNKNOWN, _E.PARTIAL_FILL): _S.PARTIALLY_FILLED,
     (_S.UNKNOWN, _E.FILL): _S.FILLED,
+    (_S.UNKNOWN, _E.CANCEL_REQUESTED): _S.PENDING_CANCEL,
     (_S.UNKNOWN, _E.CANCELLED): _S.CANCELLED,
+    (_S.UNKNOWN, _E.REPLACE_REQUESTED): _S.PENDING_REPLACE,
+    (_S.UNKNOWN, _E.REPLACED): _S.REPLACED,
     (_S.UNKNOWN, _E.REJECTED): _S.REJECTED,
     (_S.UNKNOWN, _E.EXPIRED): _S.EXPIRED,
     (_S.UNKNOWN, _E.LOST): _S.UNKNOWN,
 }
-"""A refused cancel leaves the order unknown: only the broker can say whether it is new or partly filled."""
+"""A refused cancel or replace leaves the order unknown: a state alone cannot say whether it is new or partly filled.
+`tools.execution.messages` can, because it knows the executions."""
 
 _REPORTED: dict[OrderState, OrderEvent] = {
     _S.NEW: _E.ACCEPTED,
@@ -73,6 +93,8 @@ _REPORTED: dict[OrderState, OrderEvent] = {
     _S.REJECTED: _E.REJECTED,
     _S.EXPIRED: _E.EXPIRED,
     _S.PENDING_CANCEL: _E.CANCEL_REQUESTED,
+    _S.PENDING_REPLACE: _E.REPLACE_REQUESTED,
+    _S.REPLACED: _E.REPLACED,
     _S.UNKNOWN: _E.LOST,
 }
 

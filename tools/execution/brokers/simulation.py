@@ -17,6 +17,9 @@ from tools.execution.brokers.venue_store import VenueStore
 from tools.execution.types import TERMINAL, BrokerOrder, Fill, OrderRequest, OrderState
 from tools.types import Tick
 
+ORDER_TYPES = ("market", "limit", "stop")
+TIMES_IN_FORCE = ("opg", "day", "gtc")
+
 Match = Callable[[matching.Resting, str, matching.Venue], matching.Decision]
 
 
@@ -165,10 +168,8 @@ class SimulationBroker:
 
 def _refusal(request: OrderRequest, held: int) -> str | None:
     """Why the venue does not take an order at all; None when it does."""
-    if request.order_type == "stop" and (request.stop_price is None or request.time_in_force == "opg"):
-        return "invalid_stop"
-    if request.order_type == "limit" and request.limit_price is None:
-        return "invalid_limit"
+    if request.order_type not in ORDER_TYPES or request.time_in_force not in TIMES_IN_FORCE or request.bracket:
+        return "unsupported_order"
     if request.reduce_only and (held <= 0 if request.side == "sell" else held >= 0):
         return "no_position"
     if not request.reduce_only and request.side == "sell" and request.quantity > held:
