@@ -152,9 +152,6 @@ class PoorBroker:
     def fills(self, after_sequence: int) -> tuple[Fill, ...]:
         return ()
 
-    def cash(self) -> Decimal:
-        return Decimal(0)
-
     def positions(self) -> dict[str, int]:
         self._reach("positions", "")
         return {symbol: quantity for symbol, quantity in self.held.items() if quantity}
