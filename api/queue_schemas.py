@@ -15,11 +15,12 @@ from pipeline.policy import Policy
 
 
 class SignatureBody(BaseModel):
-    """One answer to the digest now asked."""
+    """One answer to the digest now asked; `on_behalf_of` is who lent the role for it."""
 
     principal: str
     decision: str
     at: datetime
+    on_behalf_of: str | None = None
 
 
 class QuestionBody(BaseModel):

@@ -10,15 +10,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, get_args
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
-from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, HeartbeatRow, RunRow
-from pipeline import grants, permissions
+from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, RunRow
+from pipeline import authority, grants, permissions
 from pipeline.cases import advance
 from pipeline.faults import reach
 from pipeline.notify.outbox import enqueue
-from pipeline.store import Principal, Store, now
+from pipeline.store import Principal, Store, never_back, now
 from tools.canonical import instant_text
 from tools.errors import ApprovalError
 from tools.types import CaseState, Frozen, Instant
@@ -45,6 +45,7 @@ class DecisionResult(Frozen):
     decided_by: str
     decided_at: Instant
     repeated: bool
+    on_behalf_of: str | None = None
     not_before: Instant | None = None
     answer: str | None = None
 
@@ -61,6 +62,11 @@ class Question(NamedTuple):
     def signed(self) -> tuple[str, ...]:
         """People whose approval of the digest now asked stands."""
         return tuple(d.principal for d in self.said if d.decision == "approve" and d.digest == self.row.digest)
+
+    @property
+    def given(self) -> int:
+        """How many distinct people approved the digest now asked."""
+        return authority.distinct(d for d in self.said if d.decision == "approve" and d.digest == self.row.digest)
 
     def answer_of(self, name: str) -> DecisionRow | None:
         return next((d for d in self.said if d.principal == name and d.digest == self.row.digest), None)
@@ -126,8 +132,7 @@ def decide(
 
 def wall(session: Session) -> datetime:
     """Now, or the latest wall time that this home has written, whichever is later."""
-    seen = session.exec(select(func.max(col(HeartbeatRow.at_wall)))).one()
-    return max(now(), seen) if seen is not None else now()
+    return never_back(session, now())
 
 
 def require_digest(asked: Question, digest: str) -> None:
@@ -173,6 +178,7 @@ def add_answer(
         approval_id=asked.row.id, case_id=asked.row.case_id, principal=principal.name, decision=decision,
         digest=asked.row.digest, reason=reason, reason_code=reason_code or ("other" if decision == "reject" else None),
         session_id=principal.session_id, decided_wall=now(),
+        on_behalf_of=authority.giver_for(session, asked.row, principal, now()),
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -182,8 +188,13 @@ def add_answer(
 def _content(asked: Question, said: DecisionRow) -> dict[str, Any]:
     return {
         "approval": asked.row.id, "principal": said.principal, "decision": said.decision,
-        "reason_code": said.reason_code, "reason_text": said.reason,
+        "reason_code": said.reason_code, "reason_text": said.reason, **behalf(said.on_behalf_of),
     }  # fmt: skip
+
+
+def behalf(giver: str | None) -> dict[str, str]:
+    """The line of a record that names who lent the role; nothing when nobody did."""
+    return {} if giver is None else {"on_behalf_of": giver}
 
 
 def told(asked: Question, said: DecisionRow) -> dict[str, Any]:
@@ -191,6 +202,7 @@ def told(asked: Question, said: DecisionRow) -> dict[str, Any]:
     return {
         "approval": asked.row.id, "case": asked.case.id, "symbol": asked.case.symbol, "side": asked.case.side,
         "tier": asked.row.tier, "decision": said.decision, "decided_by": said.principal, "status": asked.row.status,
+        **behalf(said.on_behalf_of),
     }  # fmt: skip
 
 
@@ -213,7 +225,7 @@ def _refuse(session: Session, asked: Question, said: DecisionRow, principal: Pri
 def sign(store: Store, session: Session, asked: Question, said: DecisionRow, principal: Principal) -> None:
     """Count an approval; release the case when enough distinct people signed this digest."""
     envelope = envelope_of(principal, said.decided_wall)
-    if len(set(asked.signed)) >= asked.row.required:
+    if asked.given >= asked.row.required:
         release(store, session, asked, _content(asked, said), envelope)
         return
     append(
@@ -257,6 +269,6 @@ def result_of(asked: Question, said: DecisionRow, *, repeated: bool) -> Decision
     row = asked.row
     return DecisionResult(
         approval_id=row.id, case_id=row.case_id, status=row.status, digest=row.digest, required=row.required,
-        given=len(set(asked.signed)), decided_by=said.principal, decided_at=said.decided_wall, repeated=repeated,
-        not_before=row.not_before_wall,
+        given=asked.given, decided_by=said.principal, decided_at=said.decided_wall, repeated=repeated,
+        not_before=row.not_before_wall, on_behalf_of=said.on_behalf_of,
     )  # fmt: skip

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
-from memory.tables import ApprovalRow, CaseRow, DecisionRow, DelegationRow, RunRow
-from pipeline import attention, halt
+from memory.tables import ApprovalRow, CaseRow, DecisionRow, RunRow
+from pipeline import attention, authority, halt
 from pipeline.people import limits_of
 from pipeline.roles import ROLES
 from pipeline.standing import confirm, role_of
@@ -30,16 +30,16 @@ def effective_role(session: Session, principal: Principal, at: datetime) -> str:
     Who acts without a credential (the local operator, a command under the home's lock) is an admin.
     """
     own = "admin" if principal.session_id is None else role_of(session, principal.name)
-    roles = [own or ""]
-    rows = session.exec(
-        select(DelegationRow).where(
-            DelegationRow.delegate == principal.name, DelegationRow.starts_wall <= at, DelegationRow.ends_wall > at,
-            col(DelegationRow.ended_wall).is_(None),
-        )
-    ).all()  # fmt: skip
-    for row in rows:
-        roles.append(role_of(session, row.giver) or "")
-    return max(roles, key=rank_of)
+    return max([own or "", *(loan.role for loan in authority.loans(session, principal.name, at))], key=rank_of)
+
+
+def require_approver(session: Session, principal: Principal) -> None:
+    """ApprovalError(role) for a person who is no approver, of their own or by a lent role."""
+    if principal.kind != "person":
+        return
+    confirm(session, principal, needed="viewer")
+    if rank_of(effective_role(session, principal, now())) < rank_of("approver"):
+        raise ApprovalError(f"{principal.name} needs the role approver for this", code="role")
 
 
 def require(
@@ -55,6 +55,7 @@ def require(
     """Raise ApprovalError (forbidden, role, separation, own_limit, evidence_unopened) unless the answer may be given.
 
     A refusal needs the role only: nobody is kept from saying no. `notional` is that of an edit, if it is one.
+    Who acts for somebody else is held to the limits of both.
     """
     stands_in = principal.name.startswith(STAND_IN_PREFIX)
     if principal.kind not in ("person", "stand_in") or stands_in != (principal.kind == "stand_in"):
@@ -72,12 +73,23 @@ def require(
         raise ApprovalError("a halt is in force: nothing that increases risk is approved", code="forbidden")
     if principal.kind != "person":
         return
-    if row.edited_by == principal.name and "editor" in row.separate:
+    names = authority.names_of(session, row, principal, now())
+    if "editor" in row.separate and authority.edited_by(session, row, names):
         raise ApprovalError(f"{principal.name} edited this proposal: another person must sign it", code="separation")
+    other = authority.signed_as(session, row, principal, names)
+    if other is not None and decision == "approve":
+        raise ApprovalError(
+            f"{other} signed, and a role is lent between {other} and {principal.name}: for one question they count as "
+            "one person, so another one must sign",
+            code="separation",
+        )
     opened = attention.has_opened_evidence(session, row.id, principal.name)
     if row.evidence_required and not opened:
         raise ApprovalError("this tier needs the evidence opened before it is approved", code="evidence_unopened")
-    _require_within_own_limits(session, case, principal, case.body.notional if notional is None else notional)
+    asked = case.body.notional if notional is None else notional
+    giver = authority.giver_for(session, row, principal, now())
+    for name in (principal.name, giver) if giver else (principal.name,):
+        _require_within_limits_of(session, case, name, asked)
 
 
 def why_not(
@@ -93,12 +105,10 @@ def why_not(
     return None
 
 
-def _require_within_own_limits(session: Session, case: CaseRow, principal: Principal, notional: Decimal) -> None:
-    own = limits_of(session, principal.name)
+def _require_within_limits_of(session: Session, case: CaseRow, name: str, notional: Decimal) -> None:
+    own = limits_of(session, name)
     if own.order is not None and notional > own.order:
-        raise ApprovalError(
-            f"{principal.name} may release up to {own.order} an order, this is {notional}", code="own_limit"
-        )
+        raise ApprovalError(f"{name} may release up to {own.order} an order, this is {notional}", code="own_limit")
     if own.day is None:
         return
     midnight = now().replace(hour=0, minute=0, second=0, microsecond=0)
@@ -106,14 +116,15 @@ def _require_within_own_limits(session: Session, case: CaseRow, principal: Princ
         select(CaseRow)
         .join(DecisionRow, col(DecisionRow.case_id) == col(CaseRow.id))
         .where(
-            DecisionRow.principal == principal.name, DecisionRow.decision == "approve",
+            or_(col(DecisionRow.principal) == name, col(DecisionRow.on_behalf_of) == name),
+            DecisionRow.decision == "approve",
             DecisionRow.decided_wall >= midnight, CaseRow.id != case.id,
         )
     ).all()  # fmt: skip
     spent = sum((item.body.notional for item in today), Decimal(0))
     if spent + notional > own.day:
         raise ApprovalError(
-            f"{principal.name} may release up to {own.day} a day and has released {spent}; this is {notional}",
+            f"{name} may release up to {own.day} a day and has released {spent}; this is {notional}",
             code="own_limit",
         )
 

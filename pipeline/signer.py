@@ -12,16 +12,22 @@ from sqlmodel import Session, select
 
 from memory.heads import load_key
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, HaltRow, PositionRow
+from pipeline import authority
 from pipeline.canaries import is_canary
 from pipeline.store import Store
 from tools.canonical import canonical_bytes, stable_id
 from tools.errors import ApprovalError, ExecutionError
 
 
-def signers_of(session: Session, approval: ApprovalRow) -> tuple[str, ...]:
-    """Distinct people whose approval of exactly this digest stands, in order of name."""
+def signatures_of(session: Session, approval: ApprovalRow) -> tuple[DecisionRow, ...]:
+    """The approvals of exactly this digest, in order of name."""
     rows = session.exec(select(DecisionRow).where(DecisionRow.approval_id == approval.id)).all()
-    return tuple(sorted({row.principal for row in rows if row.decision == "approve" and row.digest == approval.digest}))
+    return tuple(
+        sorted(
+            (row for row in rows if row.decision == "approve" and row.digest == approval.digest),
+            key=lambda row: row.principal,
+        )
+    )
 
 
 def approval_body(session: Session, approval_id: str) -> dict[str, Any]:
@@ -30,13 +36,14 @@ def approval_body(session: Session, approval_id: str) -> dict[str, Any]:
     session.expire_all()
     approval = session.get_one(ApprovalRow, approval_id)
     case = session.get_one(CaseRow, approval.case_id)
-    people = signers_of(session, approval)
+    signatures = signatures_of(session, approval)
+    people = tuple(row.principal for row in signatures)
     refused = session.exec(
         select(DecisionRow).where(DecisionRow.approval_id == approval_id, DecisionRow.decision == "reject")
     ).first()
     holds = {
         "the question is not approved": approval.status != "approved",
-        "there are too few signatures": len(people) < max(1, approval.required),
+        "there are too few signatures": authority.distinct(signatures) < max(1, approval.required),
         "the proposal is not the one that was asked": {case.body.digest, case.digest} != {approval.digest},
         "advice yields no grant": approval.disposition == "advise",
         "somebody refused": refused is not None,

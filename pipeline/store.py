@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from memory import ledger
 from memory.database import BUSY_TIMEOUT_S, Database
 from memory.heads import HEADS_FILE, load_key, public_hex, publish
-from memory.tables import RunRow
+from memory.tables import HeartbeatRow, RunRow
 from pipeline.home import Home, open_home
 from pipeline.settings import Settings
 from tools.errors import HomeError
@@ -80,3 +80,10 @@ def require_run(session: Session) -> RunRow:
 def now() -> datetime:
     """Wall clock, aware UTC."""
     return datetime.now(UTC)
+
+
+def never_back(session: Session, at: datetime) -> datetime:
+    """`at`, or the latest wall time that this home has written, whichever is later: a clock turned back counts for
+    nothing."""
+    seen = session.exec(select(func.max(col(HeartbeatRow.at_wall)))).one()
+    return max(at, seen) if seen is not None else at

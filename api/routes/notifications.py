@@ -47,7 +47,7 @@ class TrialAnswer(BaseModel):
     items: list[Trial]
 
 
-@router.get("", dependencies=[Depends(require("approver"))])
+@router.get("", dependencies=[Depends(require("approver", "read"))])
 def list_notifications(store: StoreDep, query: Annotated[NotificationQuery, Query()]) -> Page[NotificationBody]:
     """List the outbox, newest first. What was said in a message is not shown here."""
     where = [

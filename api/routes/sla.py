@@ -15,7 +15,7 @@ from pipeline.store import now
 router = APIRouter(tags=["attention"])
 
 
-@router.get("/sla", dependencies=[Depends(require("approver"))])
+@router.get("/sla", dependencies=[Depends(require("approver", "read"))])
 def get_sla(
     store: StoreDep,
     days: Annotated[int | None, Query(ge=1, le=3_650, description="questions of the last days; default: all")] = None,
