@@ -25,6 +25,7 @@ from memory.recordings import record
 from memory.tables import CaseRow, FindingRow, HeadlineRow, RunRow, SignalRow
 from pipeline.book import portfolio_view
 from pipeline.briefs import portfolio_evidence, recall_evidence, recalled_cases, situation
+from pipeline.capacity import load_of
 from pipeline.desk import Desk
 from pipeline.findings import keep_finding
 from pipeline.opening import open_all
@@ -240,12 +241,18 @@ async def review_proposals(state: CycleState, runtime: Runtime[CycleContext]) ->
     return {"reviews": [plain(item) for item in reviews]}
 
 
+def _people_free(desk: Desk) -> int | None:
+    with desk.db.read() as session:
+        return desk.law.policy.free_places(load_of(session, session.get_one(RunRow, desk.run_id)))
+
+
 async def open_cases(state: CycleState, runtime: Runtime[CycleContext]) -> Update:
     """Open one case per proposal; only as many as people can answer are asked."""
     proposals = tuple(Proposal.model_validate(item) for item in state["proposals"])
     reviews = tuple(Review.model_validate(item) for item in state["reviews"])
     desk = runtime.context.desk
-    plan_ = plan(proposals, reviews, [item.id for item in proposals], desk.law.policy.capacity)
+    free = await asyncio.to_thread(_people_free, desk)
+    plan_ = plan(proposals, reviews, [item.id for item in proposals], desk.law.policy.capacity, free)
     asked = await asyncio.to_thread(open_all, desk, runtime.context.work, proposals, reviews, plan_)
     return {"asked": asked}
 
