@@ -1,4 +1,4 @@
-"""approvals list | approve | reject: the queue in a terminal."""
+"""approvals list | show | approve | reject | edit | ask: the queue in a terminal."""
 
 from __future__ import annotations
 
@@ -65,6 +65,67 @@ def list_approvals(
     )
     print_table(f"{page['total']} approvals ({status.value})", columns, (_row(item) for item in page["items"]))
     print_more(page)
+
+
+@queue.command("show")
+def show(
+    ctx: typer.Context,
+    approval_id: Annotated[str, typer.Argument(metavar="ID")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one question with its evidence, checks and explanation. That you looked is recorded under your name."""
+    from urllib.parse import quote
+
+    from api.cli.desk import open_desk
+
+    call = Call.of(ctx, home, as_json)
+    path = f"/approvals/{quote(approval_id, safe='')}"
+    with open_desk(call) as desk:
+        asked = desk.get(path)
+        case = desk.get(f"/cases/{quote(asked['case_id'], safe='')}")
+        seen = desk.post(f"{path}/views", {"seconds": 0, "evidence_opened": True})
+    if call.as_json:
+        print_json({**asked, "evidence": case["evidence"], "checks": case["checks"], "view": seen})
+        return
+    _print_question(asked, case)
+
+
+def _print_question(asked: dict[str, Any], case: dict[str, Any]) -> None:
+    """The evidence stands before the words about it, as in the console."""
+    proposal = asked["case"]["proposal"]
+    print_table(
+        f"{len(case['evidence'])} items of evidence", ("kind", "source", "known at", "what it says"),
+        ((item["kind"], item["source"], item["known_at"], _said(item["payload"])) for item in case["evidence"]),
+    )  # fmt: skip
+    print_table(
+        "checks", ("control", "verdict", "value#", "limit#", "message"),
+        ([item[name] for name in ("control", "verdict", "value", "limit", "message")] for item in case["checks"] or ()),
+    )  # fmt: skip
+    if asked["explanation"] is not None:
+        print_text(asked["explanation"]["prose"])
+    signed = [_signature(item) for item in asked["signed"]]
+    print_fields(
+        f"{asked['status']}: {proposal['side']} {proposal['quantity']} {proposal['symbol']}",
+        {
+            "approval": asked["id"], "case": asked["case_id"], "digest": asked["digest"],
+            "price": proposal["reference_price"], "stop": proposal["stop_price"],
+            "band": f"{asked['band']['low']} to {asked['band']['high']}", "tier": asked["tier"], "rule": asked["rule"],
+            "signed": f"{asked['given']} of {asked['required']}" + (f": {', '.join(signed)}" if signed else ""),
+            "expires": asked["expires"], "you may sign": asked["may_not_because"] or "yes",
+        },
+    )  # fmt: skip
+
+
+def _signature(item: dict[str, Any]) -> str:
+    giver = item["on_behalf_of"]
+    return f"{item['principal']} {item['decision']}" + (f" for {giver}" if giver else "")
+
+
+def _said(payload: Any) -> str:
+    """The first figures of an item on one line."""
+    text = ", ".join(f"{name} {value}" for name, value in payload.items() if not isinstance(value, dict | list))
+    return text if len(text) <= 160 else text[:157] + "..."
 
 
 @queue.command("approve")
@@ -151,7 +212,7 @@ def _decide(
         f"{answer['status']}: {proposal['side']} {proposal['quantity']} {proposal['symbol']}",
         {
             "approval": answer["approval_id"], "case": answer["case_id"], "digest": body["digest"],
-            "given": f"{answer['given']} of {answer['required']}", "by": answer["decided_by"],
+            "given": f"{answer['given']} of {answer['required']}", "by": answer["decided_by"] + (f" for {giver}" if (giver := answer["on_behalf_of"]) else ""),
         },
     )  # fmt: skip
     if answer["repeated"]:

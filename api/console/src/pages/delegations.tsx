@@ -8,7 +8,7 @@ import { Empty, Failed, Loading, Notice, Panel, Tag } from "../parts/basics";
 import { Input } from "../parts/input";
 
 /** Absence: who signs for whom, from when until when. Every entry ends by itself. */
-export function DelegationsPage({ me, admin }: { me: string | null; admin: boolean }) {
+export function DelegationsPage({ me, admin, mayLend }: { me: string | null; admin: boolean; mayLend: boolean }) {
   const { data, error, reload } = useResource<Page<Delegation>>("/delegations?limit=200", ["people"]);
   return (
     <>
@@ -21,13 +21,13 @@ export function DelegationsPage({ me, admin }: { me: string | null; admin: boole
             <table data-testid="delegations-table" className="stacked">
               <thead><tr><th>From</th><th>To</th><th>Starts</th><th>Ends</th><th>Reason</th><th><span className="visually-hidden">End</span></th></tr></thead>
               <tbody>
-                {data.items.map((item) => <Row key={item.id} item={item} mayEnd={admin || item.from === me} />)}
+                {data.items.map((item) => <Row key={item.id} item={item} mayEnd={admin || item.from === me || item.to === me} />)}
               </tbody>
             </table>
           </div>
         )}
       </Panel>
-      <AddDelegation me={me} admin={admin} />
+      {mayLend && <AddDelegation me={me} admin={admin} />}
     </>
   );
 }
@@ -90,7 +90,7 @@ function AddDelegation({ me, admin }: { me: string | null; admin: boolean }) {
     setNote(null);
     try {
       await post<unknown>("/delegations", { from: from.trim(), to: to.trim(), starts: first, ends: last, reason: reason.trim() });
-      setNote({ good: true, text: `${to.trim()} may sign for ${from.trim()} until ${instant(last)}.` });
+      setNote({ good: true, text: `${to.trim()} may answer for ${from.trim()} until ${instant(last)}.` });
       [clearTo, clearStarts, clearEnds, clearReason].forEach((clear) => clear());
     } catch (error) {
       setNote({ good: false, text: sayError(error) });
@@ -102,6 +102,10 @@ function AddDelegation({ me, admin }: { me: string | null; admin: boolean }) {
 
   return (
     <Panel title="Let somebody sign in your absence">
+      <p className="foot lead">
+        Whoever it is, they may answer the queue with this role for the time given, and nothing else. Both names stand on record, for one
+        proposal the two count as one person, and the stricter of both own limits holds.
+      </p>
       <form className="form wide" onSubmit={(event) => void submit(event)} noValidate data-testid="delegation-form">
         <div className="pair">
           <Input label="From" value={from} change={setFrom} testId="delegation-from" readOnly={!admin && me !== null} />

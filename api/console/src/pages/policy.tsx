@@ -6,7 +6,7 @@ import { Empty, Facts, Failed, Id, Loading, Panel } from "../parts/basics";
 import { TierTag } from "../parts/tier";
 
 const SHOWN = new Set(["name", "when", "approvers", "roles", "tier"]);
-const OWN_PLACE = new Set(["rules", "tests", "sha256", "version"]);
+const OWN_PLACE = new Set(["rules", "tests", "capacity_tests", "sha256", "version", "capacity", "capacity_per_person"]);
 
 /** The policy in force, read only: rules are read from the top and the first that matches answers. */
 export function PolicyPage() {
@@ -17,7 +17,8 @@ export function PolicyPage() {
   return (
     <>
       <Panel title="Policy in force" aside={data.sha256 && <Id value={data.sha256} length={16} />}>
-        <Facts rows={[["Version", data.version], ...facts.map(([key, value]) => [columnName(key), figure(key, value as Json)] as const)]} />
+        <Facts rows={[["Version", data.version], ["Entries asked per session", asText(data.capacity, "no limit")],
+          ["Entries waiting per person", asText(data.capacity_per_person, "no limit")], ...facts.map(([key, value]) => [columnName(key), figure(key, value as Json)] as const)]} />
       </Panel>
       <Panel title="Rules" aside="the first that matches answers">
         {data.rules.length === 0 && <Empty>No rule: every known kind needs one approver.</Empty>}
@@ -41,6 +42,10 @@ export function PolicyPage() {
       </Panel>
     </>
   );
+}
+
+function asText(value: Json | PolicyRule[] | undefined, missing: string): string {
+  return typeof value === "number" ? `at most ${value}` : missing;
 }
 
 function isEmpty(value: Json): boolean {

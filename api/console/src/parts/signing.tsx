@@ -22,7 +22,7 @@ export function Signing({ approval, barred }: { approval: Approval; barred: stri
       <Facts
         rows={[
           ["Signed", approval.signed?.length
-            ? <ul data-testid="signed">{approval.signed.map((s) => <li key={s.principal}>{s.principal} {pastOf(s.decision)} {wallTime(s.at)}</li>)}</ul>
+            ? <ul data-testid="signed">{approval.signed.map((s) => <li key={s.principal}>{s.principal} {pastOf(s.decision)}{s.on_behalf_of && ` for ${s.on_behalf_of}`} {wallTime(s.at)}</li>)}</ul>
             : "nobody yet"],
           ["Still to sign", <span data-testid="missing">{missing ?? "nobody"}{missing && others.length > 0 && `; not ${others.join(", ")}`}</span>],
           ["Time left", <span className={`clock ${expiry.urgent ? "urgent" : ""}`} data-testid="time-left">{expiry.text}</span>],
