@@ -118,8 +118,11 @@ def _print_question(asked: dict[str, Any], case: dict[str, Any]) -> None:
 
 
 def _signature(item: dict[str, Any]) -> str:
-    giver = item["on_behalf_of"]
-    return f"{item['principal']} {item['decision']}" + (f" for {giver}" if giver else "")
+    return f"{_named(item['principal'], item['on_behalf_of'])}: {item['decision']}"
+
+
+def _named(name: str, giver: str | None) -> str:
+    return f"{name} for {giver}" if giver else name
 
 
 def _said(payload: Any) -> str:
@@ -212,7 +215,8 @@ def _decide(
         f"{answer['status']}: {proposal['side']} {proposal['quantity']} {proposal['symbol']}",
         {
             "approval": answer["approval_id"], "case": answer["case_id"], "digest": body["digest"],
-            "given": f"{answer['given']} of {answer['required']}", "by": answer["decided_by"] + (f" for {giver}" if (giver := answer["on_behalf_of"]) else ""),
+            "given": f"{answer['given']} of {answer['required']}",
+            "by": _named(answer["decided_by"], answer["on_behalf_of"]),
         },
     )  # fmt: skip
     if answer["repeated"]:

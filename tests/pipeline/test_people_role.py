@@ -54,6 +54,7 @@ def test_open_sessions_and_full_keys_take_the_new_role_at_once(store: Store, bef
 
 
 def test_a_narrowed_key_gains_nothing_and_loses_what_the_role_loses(store: Store) -> None:
+    add(store, "chief", "admin")
     key = key_of(add(store, "ann", "approver", scopes=["read", "decide"]))
     people.change_role(store, "ann", "admin", by=ROOT, reason="up")
     assert by_key(store, key).scopes == {"read", "decide"}

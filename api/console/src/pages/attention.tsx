@@ -84,13 +84,14 @@ function CapacityRow({ name, line }: { name: string; line: CapacityLine }) {
   );
 }
 
+const BY: Record<string, string> = { total: "All together", tiers: "By tier", rules: "By rule", people: "By person" };
 const ALARM = new Set(["canaries_passed"]);
 
 function Figures({ table, testId }: { table: Table; testId: string | undefined }) {
   const numeric = (key: string) => table.rows.some((row) => typeof row[key] === "number");
   return (
     <>
-      {table.title && <h3 className="table-title">{columnName(table.title)}</h3>}
+      {table.title && <h3 className="table-title">{BY[table.title] ?? columnName(table.title)}</h3>}
       <div className="scroll">
         <table data-testid={testId} className="stacked">
           <thead><tr>{table.columns.map((key) => <th key={key} className={numeric(key) ? "num" : undefined}>{columnName(key)}</th>)}</tr></thead>

@@ -1,5 +1,5 @@
 import { useState, type FormEvent } from "react";
-import { post, sayError } from "../api/client";
+import { deskNow, post, sayError } from "../api/client";
 import { useLive, useResource } from "../api/live";
 import type { Delegation, Page } from "../api/types";
 import { useDraft } from "../lib/drafts";
@@ -83,9 +83,9 @@ function AddDelegation({ me, admin }: { me: string | null; admin: boolean }) {
 
   async function submit(event: FormEvent) {
     event.preventDefault();
-    const [first, last] = [toInstant(starts), toInstant(ends)];
+    const [first, last] = [starts ? toInstant(starts) : new Date(deskNow()).toISOString(), toInstant(ends)];
     if (!from.trim() || !to.trim() || !reason.trim()) return setNote({ good: false, text: "From, to and reason are needed." });
-    if (!first || !last || first >= last) return setNote({ good: false, text: "It needs a start and a later end." });
+    if (!first || !last || first >= last) return setNote({ good: false, text: "It needs an end that lies after its start." });
     setBusy(true);
     setNote(null);
     try {
@@ -110,7 +110,7 @@ function AddDelegation({ me, admin }: { me: string | null; admin: boolean }) {
         <div className="pair">
           <Input label="From" value={from} change={setFrom} testId="delegation-from" readOnly={!admin && me !== null} />
           <Input label="To" value={to} change={setTo} testId="delegation-to" />
-          <Input label="Starts" type="datetime-local" value={starts} change={setStarts} testId="delegation-starts" />
+          <Input label="Starts" type="datetime-local" value={starts} change={setStarts} testId="delegation-starts" note="Empty: now" />
           <Input label="Ends" type="datetime-local" value={ends} change={setEnds} testId="delegation-ends" />
         </div>
         <Input label="Reason" value={reason} change={setReason} testId="delegation-reason" />

@@ -56,7 +56,7 @@ function conditions(when: PolicyRule["when"]): string {
   const parts = Object.entries(when ?? {}).filter(([, value]) => value !== null).map(([key, value]) => {
     if (key.startsWith("min_")) return `${words(key.slice(4))} from ${figure(key, value)}`;
     if (typeof value === "boolean") return `${value ? "" : "not "}${key === "taint" ? "tainted" : words(key)}`;
-    return `${words(key)} ${figure(key, value)}`;
+    return `${words(key).replace(/^kinds$/, "kind").replace(/^strategies$/, "strategy")} ${figure(key, value)}`;
   });
   return parts.length ? parts.join("; ") : "always";
 }

@@ -70,8 +70,10 @@ function TimeActions({ approval, barred }: { approval: Approval; barred: string 
           <button type="button" className="button small" data-testid="acknowledge" disabled={off} title={barred ?? undefined}
             onClick={() => void act("acknowledge")}>Acknowledge</button>
         )}
-        <button type="button" className="button small" data-testid="extend-open" disabled={off} title={barred ?? undefined}
-          aria-expanded={extending} onClick={() => setExtending(!extending)}>Extend…</button>
+        {approval.expires_wall && (
+          <button type="button" className="button small" data-testid="extend-open" disabled={off} title={barred ?? undefined}
+            aria-expanded={extending} onClick={() => setExtending(!extending)}>Extend…</button>
+        )}
       </div>
       {extending && (
         <form className="inline-form" onSubmit={(event) => { event.preventDefault(); void act("extend"); }} noValidate>
