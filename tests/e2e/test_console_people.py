@@ -104,7 +104,7 @@ def test_a_stranger_logs_in_by_password_and_gets_the_page_that_was_asked_for(bro
         page.get_by_test_id("login-name").fill("abe")
         page.get_by_test_id("login-password").fill("not the password")
         page.get_by_test_id("login-submit").click()
-        expect(page.get_by_test_id("login-problem")).to_contain_text("name or password is wrong")
+        expect(page.get_by_test_id("login-problem")).to_contain_text("Name and password do not match")
         page.get_by_test_id("login-password").fill(PASSWORD)
         page.get_by_test_id("login-submit").click()
         expect(page.get_by_test_id("account-role")).to_have_text("approver")
