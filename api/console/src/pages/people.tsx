@@ -32,14 +32,14 @@ export function PeoplePage({ me }: { me: string | null }) {
                     <td data-label="Per order" className="num">{person.order_limit ? money(person.order_limit, 0) : "no limit"}</td>
                     <td data-label="Per day" className="num">{person.day_limit ? money(person.day_limit, 0) : "no limit"}</td>
                     <td data-label="API keys"><Keys person={person} /></td>
-                    <td className="row-actions">
+                    <td><div className="row-actions">
                       {person.name !== me && (
                         <button type="button" className="button small" data-testid="person-role-change" onClick={() => setChanging(person)}>Role…</button>
                       )}
                       {isDisabled(person)
                         ? <Act path={`/people/${encodeURIComponent(person.name)}/enable`} name="Enable" testId="person-enable" />
                         : <button type="button" className="button small bad" data-testid="person-disable" onClick={() => setLeaving(person.name)}>Disable…</button>}
-                    </td>
+                    </div></td>
                   </tr>
                 ))}
               </tbody>

@@ -32,7 +32,7 @@ export function PolicyPage() {
                   <td data-label="When" className="summary">{conditions(rule.when)}</td>
                   <td data-label="Who is asked" className="summary">{asked(rule)}</td>
                   <td data-label="Tier"><TierTag tier={rule.tier} /></td>
-                  <td data-label="Besides" className="summary">{besides(rule)}</td>
+                  <td data-label="Besides" className="summary">{besides(rule) || <span className="muted">nothing</span>}</td>
                 </tr>
               ))}
             </tbody>

@@ -58,7 +58,7 @@ function Row({ check }: { check: Check }) {
         )}
       </span>
       <span className="check-value num">
-        {check.value === null ? "not evaluated" : value}
+        {check.value !== null ? value : check.verdict === "pass" ? "does not apply" : "not evaluated"}
         {check.limit !== null && check.unit !== "flag" && <span className="muted"> {least ? "at least" : "of"} {limit}</span>}
       </span>
       <Tag tone={TONE[check.verdict]}>{check.verdict}</Tag>
