@@ -26,7 +26,7 @@ from tests.pipeline.notify.outside import SECRET
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 ROLES = {"abe": "approver", "zoe": "approver", "cora": "operator", "vera": "viewer", "root": "admin"}
-WIDE = {"viewport": {"width": 1280, "height": 900}}
+WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 
 
 class Staffed(NamedTuple):
@@ -90,7 +90,7 @@ def at(item: dict[str, Any]) -> str:
 
 
 def signed(desk: Desk, item: dict[str, Any]) -> list[tuple[str, str, str | None]]:
-    return rows(  # type: ignore[return-value]
+    return rows(
         desk.home, "SELECT principal, decision, on_behalf_of FROM decisions WHERE approval_id=? ORDER BY id", item["id"]
     )
 
