@@ -21,7 +21,7 @@ CASE_FIELDS = {
     "risk_effect", "digest", "opened", "proposal", "review", "checks", "approval_id", "updated",
 }  # fmt: skip
 ROUTES = {
-    "GET /notifications", "POST /notifications/test", "GET /delegations", "POST /delegations",
+    "GET /notifications", "GET /notifications/targets", "POST /notifications/test", "GET /delegations", "POST /delegations",
     "POST /delegations/{delegation_id}/end", "GET /policy", "GET /attention", "GET /sla",
     "POST /approvals/{approval_id}/views", "POST /approvals/decisions", "POST /approvals/{approval_id}/extend",
     "POST /approvals/{approval_id}/acknowledge",
@@ -32,7 +32,7 @@ ROUTES = {
     "GET /outcomes", "GET /lessons", "GET /equity", "POST /session", "GET /session", "DELETE /session",
     "POST /session/active", "POST /session/password", "GET /people", "POST /people", "POST /people/bootstrap",
     "POST /people/bootstrap/token", "POST /people/keys/{key_id}/revoke", "POST /people/{name}/keys",
-    "POST /people/{name}/disable", "POST /people/{name}/enable", "POST /people/{name}/password",
+    "PATCH /people/{name}", "POST /people/{name}/disable", "POST /people/{name}/enable", "POST /people/{name}/password",
 }  # fmt: skip
 
 
