@@ -21,7 +21,8 @@ CASE_FIELDS = {
     "risk_effect", "digest", "opened", "proposal", "review", "checks", "approval_id", "updated",
 }  # fmt: skip
 ROUTES = {
-    "GET /notifications", "GET /notifications/targets", "POST /notifications/test", "GET /delegations", "POST /delegations",
+    "GET /notifications", "GET /notifications/targets", "POST /notifications/test", "GET /delegations",
+    "POST /delegations",
     "POST /delegations/{delegation_id}/end", "GET /policy", "GET /attention", "GET /sla",
     "POST /approvals/{approval_id}/views", "POST /approvals/decisions", "POST /approvals/{approval_id}/extend",
     "POST /approvals/{approval_id}/acknowledge",
