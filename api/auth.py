@@ -30,6 +30,7 @@ from pipeline.access import session_value
 from pipeline.exposure import host_names
 from pipeline.people import Identity, Role
 from pipeline.people import Scope as KeyScope
+from pipeline.roles import reaches
 from pipeline.store import Principal, Store
 from tools.errors import AccessError
 
@@ -240,11 +241,13 @@ def identity_of(connection: HTTPConnection) -> Identity | None:
     return found
 
 
-def require(role: Role, scope: KeyScope | None = None) -> Callable[[HTTPConnection], Awaitable[Identity]]:
+def require(
+    role: Role, scope: KeyScope | None = None, *, lent: bool = False
+) -> Callable[[HTTPConnection], Awaitable[Identity]]:
     """A dependency that gives the identity and refuses with 401 without one, with 403 below `role`.
 
     API keys also need `scope`; without one it follows from the role (viewer read, operator operate, approver and
-    risk_officer decide, admin admin).
+    risk_officer decide, admin admin). With `lent` a role that somebody lends them will do.
     """
 
     async def identified(connection: HTTPConnection) -> Identity:
@@ -252,7 +255,8 @@ def require(role: Role, scope: KeyScope | None = None) -> Callable[[HTTPConnecti
         try:
             if found is None:
                 raise AccessError("nobody is logged in: log in or send an API key", code="unauthorized")
-            found.must(role, scope)
+            if not (lent and await _by_loan(connection, found, role)):
+                found.must(role, scope)
         except AccessError as error:
             if connection.scope["type"] == "websocket":
                 raise WebSocketException(1008, error.code) from None
@@ -260,6 +264,12 @@ def require(role: Role, scope: KeyScope | None = None) -> Callable[[HTTPConnecti
         return found
 
     return identified
+
+
+async def _by_loan(connection: HTTPConnection, found: Identity, role: Role) -> bool:
+    if reaches(found.role, role):
+        return False
+    return await run_in_threadpool(access.may_by_loan, connection.app.state.store, found, role)
 
 
 def principal_of(connection: HTTPConnection) -> Principal:

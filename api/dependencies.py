@@ -26,6 +26,8 @@ READ = [Depends(require("viewer"))]
 Viewer = Annotated[Identity, Depends(require("viewer"))]
 Operator = Annotated[Identity, Depends(require("operator"))]
 Approver = Annotated[Identity, Depends(require("approver"))]
+Decider = Annotated[Identity, Depends(require("approver", lent=True))]
+"""Whoever answers the queue: an approver, or who holds the role of one for a time."""
 RiskOfficer = Annotated[Identity, Depends(require("risk_officer"))]
 Admin = Annotated[Identity, Depends(require("admin"))]
 Halter = Annotated[Identity, Depends(require("operator", "halt"))]

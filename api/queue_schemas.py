@@ -16,11 +16,12 @@ from tools.risk.measures.types import WhatIf
 
 
 class SignatureBody(BaseModel):
-    """One answer to the digest now asked."""
+    """One answer to the digest now asked; `on_behalf_of` is who lent the role for it."""
 
     principal: str
     decision: str
     at: datetime
+    on_behalf_of: str | None = None
 
 
 class QuestionBody(BaseModel):

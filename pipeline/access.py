@@ -14,11 +14,11 @@ from functools import lru_cache
 from sqlmodel import Session, col, select
 
 from memory.tables import ActivationRow
-from pipeline import api_keys, logins
+from pipeline import api_keys, authority, logins
 from pipeline.policy import default_policy_text, load_policy
-from pipeline.roles import Identity, local_operator
+from pipeline.roles import SCOPES_OF, Identity, Role, local_operator, reaches
 from pipeline.standing import confirm, has_admin
-from pipeline.store import Store
+from pipeline.store import Store, now
 from tools.errors import AccessError, ConfigError
 
 HELP = "log in, or send an API key as `Authorization: Bearer qdk_...`"
@@ -49,6 +49,22 @@ def recheck(store: Store, identity: Identity, cookie: str | None) -> None:
     else:
         with store.db.read() as session:
             confirm(session, identity.principal(), "viewer")
+
+
+def may_by_loan(store: Store, identity: Identity, role: Role) -> bool:
+    """True when somebody lends this person at least `role` now; a key that was narrowed is good for none of it."""
+    if identity.kind != "person" or not identity.scopes >= SCOPES_OF[identity.role]:
+        return False
+    with store.db.read() as session:
+        return any(reaches(loan.role, role) for loan in authority.loans(session, identity.name, now()))
+
+
+def loans_to(store: Store, identity: Identity) -> tuple[authority.Loan, ...]:
+    """Whose role this person may use just now, the highest first."""
+    if identity.kind != "person":
+        return ()
+    with store.db.read() as session:
+        return authority.loans(session, identity.name, now())
 
 
 def why_no_local_operator(store: Store, address: str | None) -> str | None:

@@ -85,6 +85,17 @@ def revoke(store: Store, key_id: str, *, by: Principal) -> ApiKey:
         return ApiKey.of(row)
 
 
+def follow_role(session: Session, person: str, before: str, after: str) -> list[str]:
+    """Let the keys of a person that could do all of the role `before` do all of `after`; returns their ids."""
+    old, new = SCOPES_OF[before], sorted(SCOPES_OF[after])  # type: ignore[index]
+    query = select(ApiKeyRow).where(ApiKeyRow.person == person, col(ApiKeyRow.revoked_wall).is_(None))
+    full = [row for row in session.exec(query.order_by(col(ApiKeyRow.id))) if old <= set(row.scopes)]
+    for row in full:
+        row.scopes = list(new)
+        session.add(row)
+    return [row.id for row in full]
+
+
 def identify(session: Session, presented: str, address: str | None) -> Identity | None:
     """Whom a key speaks for; None when it is wrong, revoked, or its person is disabled."""
     key_id, _, secret = presented.removeprefix(PREFIX).partition("_")

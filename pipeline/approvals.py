@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, GrantRow, RunRow
-from pipeline import applying, canaries, grants, permissions
+from pipeline import applying, authority, canaries, grants, permissions
 from pipeline.cases import advance
 from pipeline.faults import reach
 from pipeline.notify.outbox import enqueue
@@ -47,6 +47,7 @@ class DecisionResult(Frozen):
     decided_by: str
     decided_at: Instant
     repeated: bool
+    on_behalf_of: str | None = None
     not_before: Instant | None = None
     answer: str | None = None
 
@@ -63,6 +64,11 @@ class Question(NamedTuple):
     def signed(self) -> tuple[str, ...]:
         """People whose approval of the digest now asked stands."""
         return tuple(d.principal for d in self.said if d.decision == "approve" and d.digest == self.row.digest)
+
+    @property
+    def given(self) -> int:
+        """How many distinct people approved the digest now asked."""
+        return authority.distinct(d for d in self.said if d.decision == "approve" and d.digest == self.row.digest)
 
     def answer_of(self, name: str) -> DecisionRow | None:
         return next((d for d in self.said if d.principal == name and d.digest == self.row.digest), None)
@@ -202,6 +208,7 @@ def add_answer(
         approval_id=asked.row.id, case_id=asked.row.case_id, principal=principal.name, decision=decision,
         digest=asked.row.digest, reason=reason, reason_code=reason_code or ("other" if decision == "reject" else None),
         session_id=principal.session_id, decided_wall=now(),
+        on_behalf_of=authority.giver_for(session, asked.row, principal, now()),
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -211,8 +218,13 @@ def add_answer(
 def _content(asked: Question, said: DecisionRow) -> dict[str, Any]:
     return {
         "approval": asked.row.id, "principal": said.principal, "decision": said.decision,
-        "reason_code": said.reason_code, "reason_text": said.reason,
+        "reason_code": said.reason_code, "reason_text": said.reason, **behalf(said.on_behalf_of),
     }  # fmt: skip
+
+
+def behalf(giver: str | None) -> dict[str, str]:
+    """The line of a record that names who lent the role; nothing when nobody did."""
+    return {} if giver is None else {"on_behalf_of": giver}
 
 
 def told(asked: Question, said: DecisionRow) -> dict[str, Any]:
@@ -220,6 +232,7 @@ def told(asked: Question, said: DecisionRow) -> dict[str, Any]:
     return {
         "approval": asked.row.id, "case": asked.case.id, "symbol": asked.case.symbol, "side": asked.case.side,
         "tier": asked.row.tier, "decision": said.decision, "decided_by": said.principal, "status": asked.row.status,
+        **behalf(said.on_behalf_of),
     }  # fmt: skip
 
 
@@ -254,7 +267,7 @@ def spring(session: Session, asked: Question, said: DecisionRow, principal: Prin
 def sign(store: Store, session: Session, asked: Question, said: DecisionRow, principal: Principal) -> None:
     """Count an approval; release the case when enough distinct people signed this digest."""
     envelope = envelope_of(principal, said.decided_wall)
-    if len(set(asked.signed)) >= asked.row.required:
+    if asked.given >= asked.row.required:
         release(store, session, asked, _content(asked, said), envelope)
         return
     append(
@@ -298,6 +311,6 @@ def result_of(asked: Question, said: DecisionRow, *, repeated: bool) -> Decision
     row = asked.row
     return DecisionResult(
         approval_id=row.id, case_id=row.case_id, status=row.status, digest=row.digest, required=row.required,
-        given=len(set(asked.signed)), decided_by=said.principal, decided_at=said.decided_wall, repeated=repeated,
-        not_before=row.not_before_wall,
+        given=asked.given, decided_by=said.principal, decided_at=said.decided_wall, repeated=repeated,
+        not_before=row.not_before_wall, on_behalf_of=said.on_behalf_of,
     )  # fmt: skip

@@ -27,6 +27,7 @@ from memory.tables import CaseRow, FindingRow, HeadlineRow, RunRow, SignalRow
 from pipeline import automatic_halts, breaches, halt_program, planting
 from pipeline.book import portfolio_view
 from pipeline.briefs import portfolio_evidence, recall_evidence, recalled_cases, situation
+from pipeline.capacity import load_of
 from pipeline.desk import Desk
 from pipeline.findings import keep_finding
 from pipeline.opening import open_all
@@ -283,16 +284,24 @@ def _keep_plan(desk: Desk, cycle_id: str, asked: dict[str, Any], made: Coordinat
         )  # fmt: skip
 
 
+def _people_free(desk: Desk) -> int | None:
+    with desk.db.read() as session:
+        return desk.law.policy.free_places(load_of(session, session.get_one(RunRow, desk.run_id)))
+
+
 async def open_cases(state: CycleState, runtime: Runtime[CycleContext]) -> Update:
     """Open one case per proposal; only as many as people can answer are asked."""
     proposals = tuple(Proposal.model_validate(item) for item in state["proposals"])
     reviews = tuple(Review.model_validate(item) for item in state["reviews"])
     desk = runtime.context.desk
     work = runtime.context.work
-    planted = await asyncio.to_thread(planting.prepare, desk, work, proposals)
-    places = desk.law.policy.capacity - (planted is not None)
-    plan_ = plan(proposals, reviews, [item.id for item in proposals], places)
-    asked_of = {"proposals": list(proposals), "capacity": places}
+    free = await asyncio.to_thread(_people_free, desk)
+    planted = await asyncio.to_thread(planting.prepare, desk, work, proposals, free)
+    places = desk.law.policy.capacity
+    if planted is not None:
+        places, free = places - 1, None if free is None else free - 1
+    plan_ = plan(proposals, reviews, [item.id for item in proposals], places, free)
+    asked_of = {"proposals": list(proposals), "capacity": places, "people_free": free}
     await asyncio.to_thread(_keep_plan, desk, state["cycle_id"], asked_of, plan_)
     cycle = planting.mix(planting.Cycle(proposals, reviews, plan_), planted)
     asked = await asyncio.to_thread(open_all, desk, work, cycle, planted)

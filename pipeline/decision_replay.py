@@ -181,7 +181,7 @@ class _Tape:
     def _plan(self, row: RecordingRow, reviews: tuple[Review, ...]) -> Step:
         asked = self._asked(row)
         proposals = tuple(Proposal.model_validate(item) for item in asked["proposals"])
-        again = plan(proposals, reviews, [item.id for item in proposals], int(asked["capacity"]))
+        again = plan(proposals, reviews, [item.id for item in proposals], int(asked["capacity"]), asked["people_free"])
         before = CoordinatorPlan.model_validate(self._answered(row))
         found = [
             Difference(subject=item.symbol, what="place", recorded=_place(before, item), replayed=_place(again, item))

@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from memory.ledger import Entry, Stage, append
 from memory.tables import DelegationRow
+from pipeline import authority
 from pipeline.approvals import clean_reason
-from pipeline.permissions import effective_role
 from pipeline.standing import role_of
 from pipeline.store import Principal, Store, now
 from tools.errors import ApprovalError
@@ -21,7 +20,8 @@ LONGEST = timedelta(days=14)
 def delegate(
     store: Store, *, principal: Principal, giver: str, to: str, starts: datetime, ends: datetime, reason: str
 ) -> DelegationRow:
-    """Lend `giver`'s role to `to`. A person lends their own; an admin may record it for an absent one."""
+    """Lend `giver`'s role to `to`, whoever they are, for answering the queue. A person lends their own; an admin may
+    record it for an absent one. ApprovalError: invalid, role."""
     text = clean_reason(reason)
     if not starts < ends <= starts + LONGEST or ends <= now():
         raise ApprovalError(f"a delegation runs forward, for at most {LONGEST.days} days", code="invalid")
@@ -38,7 +38,7 @@ def delegate(
             reason=text, created_by=principal.name,
         )  # fmt: skip
         session.add(row)
-        _note(session, "delegation.given", row, principal)
+        authority.note(session, "delegation.given", row, principal)
     return row
 
 
@@ -51,27 +51,14 @@ def end(store: Store, delegation_id: str, *, principal: Principal) -> Delegation
         if principal.name not in (row.giver, row.delegate) and not _is_admin(session, principal):
             raise ApprovalError(f"{principal.name} may not end it", code="role")
         if row.ended_wall is None:
-            row.ended_wall = now()
-            session.add(row)
-            _note(session, "delegation.ended", row, principal)
+            authority.close(session, row, principal, now())
     return row
 
 
 def _is_admin(session: Session, principal: Principal) -> bool:
-    return effective_role(session, principal, now()) == "admin"
+    """An admin of one's own right: a lent role answers questions and gives nothing away."""
+    return principal.session_id is None or role_of(session, principal.name) == "admin"
 
 
 def all_of(session: Session) -> tuple[DelegationRow, ...]:
     return tuple(session.exec(select(DelegationRow).order_by(col(DelegationRow.starts_wall).desc())).all())
-
-
-def _note(session: Session, kind: str, row: DelegationRow, principal: Principal) -> None:
-    append(
-        session,
-        Entry(
-            kind=kind, step=f"{kind}:{row.id}", desk_time=now(), stage=Stage.SYSTEM,
-            content={"from": row.giver, "to": row.delegate, "starts": row.starts_wall, "ends": row.ends_wall,
-                     "reason": row.reason, "principal": principal.name},
-            envelope={"address": principal.address, "session": principal.session_id},
-        ),
-    )  # fmt: skip

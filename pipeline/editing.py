@@ -19,7 +19,7 @@ from memory import evidence as evidence_store
 from memory.ledger import Entry, Stage, append
 from memory.recordings import load_blob, record
 from memory.tables import ApprovalRow, DecisionRow, EditRow, ExplanationRow, RecordingRow
-from pipeline import briefs, canaries, permissions
+from pipeline import authority, briefs, canaries, permissions
 from pipeline.activation import InForce, read_law
 from pipeline.approvals import (
     EDIT_CODES,
@@ -27,6 +27,7 @@ from pipeline.approvals import (
     Question,
     ReasonCode,
     add_answer,
+    behalf,
     clean_reason,
     envelope_of,
     find_question,
@@ -287,10 +288,11 @@ def _note(
     reason_code: str,
 ) -> None:
     at = now()
+    giver = authority.giver_for(session, asked.row, principal, at)
     session.add(
         EditRow(
             approval_id=asked.row.id, principal=principal.name, old_digest=old, new_digest=proposal.digest,
-            reason=reason, reason_code=reason_code, edited_wall=at,
+            reason=reason, reason_code=reason_code, edited_wall=at, on_behalf_of=giver,
         )
     )  # fmt: skip
     append(
@@ -302,7 +304,7 @@ def _note(
             content={
                 **terms_of(asked.row), "approval": asked.row.id, "principal": principal.name, "from": old,
                 "to": proposal.digest, "quantity": proposal.quantity, "stop_price": proposal.stop_price,
-                "proposal": proposal, "reason_code": reason_code, "reason_text": reason,
+                "proposal": proposal, "reason_code": reason_code, "reason_text": reason, **behalf(giver),
             },
         ),
     )  # fmt: skip

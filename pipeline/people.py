@@ -13,11 +13,11 @@ from pydantic import SecretStr
 from sqlmodel import Session, col, select
 
 from memory.tables import LoginSessionRow, PersonRow
-from pipeline import api_keys
+from pipeline import api_keys, authority
 from pipeline.api_keys import ApiKey, NewKey
 from pipeline.passwords import hash_password
 from pipeline.record import record
-from pipeline.roles import LOCAL_OPERATOR, ROLES, SCOPES_OF, Identity, Role, Scope
+from pipeline.roles import LOCAL_OPERATOR, ROLES, SCOPES_OF, Identity, Role, Scope, reaches
 from pipeline.standing import NAME, active_admins, confirm, find, has_admin, role_of
 from pipeline.store import Principal, Store, now
 from tools.errors import AccessError
@@ -25,9 +25,11 @@ from tools.types import Frozen, Instant
 
 __all__ = [
     "LOCAL_OPERATOR", "ROLES", "SCOPES_OF", "Added", "Identity", "Person", "PersonLimits", "Role", "Scope", "add",
-    "confirm", "disable", "enable", "has_admin", "limits_of", "list_people", "new_key", "role_of", "set_password",
+    "change_role", "confirm", "disable", "enable", "has_admin", "limits_of", "list_people", "new_key", "role_of",
+    "set_password",
 ]  # fmt: skip
 
+MAX_REASON = 2_000
 RESERVED = frozenset({"setup", "file", "keys", "bootstrap"})
 RESERVED_PREFIXES = ("stand-in", "policy")
 
@@ -133,19 +135,16 @@ def list_people(store: Store) -> tuple[Person, ...]:
 
 
 def disable(store: Store, name: str, *, by: Principal) -> Person:
-    """Shut somebody out at once, open sessions included; AccessError last_admin for the only active admin."""
+    """Shut somebody out at once, open sessions and lent roles included; AccessError last_admin for the only admin."""
     with store.db.write() as session:
         confirm(session, by, "admin")
         row = _existing(session, name)
         if row.disabled_wall is None:
-            if row.role == "admin" and active_admins(session) == 1:
-                raise AccessError(
-                    f"{name} is the only active admin: add another one first, nobody could manage people otherwise",
-                    code="last_admin",
-                )
+            _require_another_admin(session, row)
             row.disabled_wall, row.disabled_by = now(), by.name
             session.add(row)
             ended = end_sessions(session, name, "disabled")
+            authority.void_loans(session, name, by, taken=True)
             record(session, "person.disabled", name, {"name": name, "sessions_ended": ended}, by)
         return _person(row, api_keys.keys_of(session).get(name, []))
 
@@ -159,6 +158,37 @@ def enable(store: Store, name: str, *, by: Principal) -> Person:
             row.disabled_wall, row.disabled_by = None, None
             session.add(row)
             record(session, "person.enabled", name, {"name": name}, by)
+        return _person(row, api_keys.keys_of(session).get(name, []))
+
+
+def change_role(store: Store, name: str, role: str, *, by: Principal, reason: str) -> Person:
+    """Give somebody another role, at once for their open sessions and keys.
+
+    A key that could do all that its person could goes on doing so; one that was narrowed keeps what it has of the new
+    role. Losing a role ends what was lent of it. AccessError: invalid (role, reason), not_found, separation (nobody
+    changes their own role), last_admin.
+    """
+    text = reason.strip()
+    if not text or len(text) > MAX_REASON:
+        raise AccessError(f"a reason of 1 to {MAX_REASON} characters is needed", code="invalid")
+    if role not in ROLES:
+        raise AccessError(f"{role[:40]!r} is not a role: choose among {', '.join(ROLES)}", code="invalid")
+    if by.name == name:
+        raise AccessError(f"{name} cannot change their own role: another admin has to", code="separation")
+    with store.db.write() as session:
+        confirm(session, by, "admin")
+        row = _existing(session, name)
+        before = row.role
+        if before != role:
+            if row.disabled_wall is None:
+                _require_another_admin(session, row)
+            row.role = role
+            session.add(row)
+            if not reaches(role, before):  # type: ignore[arg-type]
+                authority.void_loans(session, name, by, taken=False)
+            widened = api_keys.follow_role(session, name, before, role)
+            content = {"name": name, "from": before, "to": role, "reason": text, "keys_changed": widened}
+            record(session, "person.role", name, content, by)
         return _person(row, api_keys.keys_of(session).get(name, []))
 
 
@@ -200,6 +230,14 @@ def end_sessions(session: Session, name: str, why: str) -> int:
         row.ended_wall, row.ended_why = now(), why
         session.add(row)
     return len(rows)
+
+
+def _require_another_admin(session: Session, row: PersonRow) -> None:
+    if row.role == "admin" and active_admins(session) == 1:
+        raise AccessError(
+            f"{row.name} is the only active admin: add another one first, nobody could manage people otherwise",
+            code="last_admin",
+        )
 
 
 def _existing(session: Session, name: str) -> PersonRow:

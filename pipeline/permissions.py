@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from memory.columns import Damaged
-from memory.tables import ApprovalRow, CaseRow, DecisionRow, DelegationRow, EditRow, RunRow
-from pipeline import attention, halt
+from memory.tables import ApprovalRow, CaseRow, DecisionRow, RunRow
+from pipeline import attention, authority, halt
 from pipeline.people import limits_of
 from pipeline.roles import ROLES
 from pipeline.standing import confirm, role_of
@@ -33,16 +33,16 @@ def effective_role(session: Session, principal: Principal, at: datetime) -> str:
     """
     at = never_back(session, at)
     own = "admin" if principal.session_id is None else role_of(session, principal.name)
-    roles = [own or ""]
-    rows = session.exec(
-        select(DelegationRow).where(
-            DelegationRow.delegate == principal.name, DelegationRow.starts_wall <= at, DelegationRow.ends_wall > at,
-            col(DelegationRow.ended_wall).is_(None),
-        )
-    ).all()  # fmt: skip
-    for row in rows:
-        roles.append(role_of(session, row.giver) or "")
-    return max(roles, key=rank_of)
+    return max([own or "", *(loan.role for loan in authority.loans(session, principal.name, at))], key=rank_of)
+
+
+def require_approver(session: Session, principal: Principal) -> None:
+    """ApprovalError(role) for a person who is no approver, of their own or by a lent role."""
+    if principal.kind != "person":
+        return
+    confirm(session, principal, needed="viewer")
+    if rank_of(effective_role(session, principal, now())) < rank_of("approver"):
+        raise ApprovalError(f"{principal.name} needs the role approver for this", code="role")
 
 
 def require(
@@ -58,6 +58,7 @@ def require(
     """Raise ApprovalError (forbidden, role, separation, own_limit, evidence_unopened) unless the answer may be given.
 
     A refusal needs the role only: nobody is kept from saying no. `notional` is that of an edit, if it is one.
+    Who acts for somebody else is held to the limits of both.
     """
     stands_in = principal.name.startswith(STAND_IN_PREFIX)
     if principal.kind not in ("person", "stand_in") or stands_in != (principal.kind == "stand_in"):
@@ -79,15 +80,29 @@ def require(
         raise ApprovalError("a halt is in force: nothing that increases risk is approved", code="forbidden")
     if principal.kind != "person":
         return
-    if "editor" in row.separate and _edited(session, row.id, principal.name):
+    names = authority.names_of(session, row, principal, now())
+    if "editor" in row.separate and authority.edited_by(session, row, names):
         raise ApprovalError(f"{principal.name} edited this proposal: another person must sign it", code="separation")
-    if "proposer" in row.separate and case.kind not in ORDER_KINDS and case.change.proposer == principal.name:
-        raise ApprovalError(f"{principal.name} proposed this change: another person must sign it", code="separation")
+    if "proposer" in row.separate and case.kind not in ORDER_KINDS and case.change.proposer in names:
+        raise ApprovalError(
+            f"{case.change.proposer} proposed this change: another person must sign it", code="separation"
+        )
+    other = authority.signed_as(session, row, principal, names)
+    if other is not None and decision == "approve":
+        raise ApprovalError(
+            f"{other} signed, and a role is lent between {other} and {principal.name}: for one question they count as "
+            "one person, so another one must sign",
+            code="separation",
+        )
     opened = attention.has_opened_evidence(session, row.id, principal.name)
     if row.evidence_required and not opened:
         raise ApprovalError("this tier needs the evidence opened before it is approved", code="evidence_unopened")
-    if case.kind in ORDER_KINDS:
-        _require_within_own_limits(session, case, principal, case.order.notional if notional is None else notional)
+    if case.kind not in ORDER_KINDS:
+        return
+    asked = case.order.notional if notional is None else notional
+    giver = authority.giver_for(session, row, principal, now())
+    for name in (principal.name, giver) if giver else (principal.name,):
+        _require_within_limits_of(session, case, name, asked)
 
 
 def why_not(
@@ -103,18 +118,10 @@ def why_not(
     return None
 
 
-def _edited(session: Session, approval_id: str, name: str) -> bool:
-    """True for everybody who edited the question, not only for the last one."""
-    query = select(EditRow.id).where(EditRow.approval_id == approval_id, EditRow.principal == name)
-    return session.exec(query).first() is not None
-
-
-def _require_within_own_limits(session: Session, case: CaseRow, principal: Principal, notional: Decimal) -> None:
-    own = limits_of(session, principal.name)
+def _require_within_limits_of(session: Session, case: CaseRow, name: str, notional: Decimal) -> None:
+    own = limits_of(session, name)
     if own.order is not None and notional > own.order:
-        raise ApprovalError(
-            f"{principal.name} may release up to {own.order} an order, this is {notional}", code="own_limit"
-        )
+        raise ApprovalError(f"{name} may release up to {own.order} an order, this is {notional}", code="own_limit")
     if own.day is None:
         return
     midnight = now().replace(hour=0, minute=0, second=0, microsecond=0)
@@ -122,14 +129,15 @@ def _require_within_own_limits(session: Session, case: CaseRow, principal: Princ
         select(CaseRow)
         .join(DecisionRow, col(DecisionRow.case_id) == col(CaseRow.id))
         .where(
-            DecisionRow.principal == principal.name, DecisionRow.decision == "approve",
+            or_(col(DecisionRow.principal) == name, col(DecisionRow.on_behalf_of) == name),
+            DecisionRow.decision == "approve",
             DecisionRow.decided_wall >= midnight, CaseRow.id != case.id, col(CaseRow.kind).in_(ORDER_KINDS),
         )
     ).all()  # fmt: skip
     spent = sum((item.order.notional for item in today), Decimal(0))
     if spent + notional > own.day:
         raise ApprovalError(
-            f"{principal.name} may release up to {own.day} a day and has released {spent}; this is {notional}",
+            f"{name} may release up to {own.day} a day and has released {spent}; this is {notional}",
             code="own_limit",
         )
 

@@ -34,7 +34,9 @@ class Cycle(NamedTuple):
     plan: CoordinatorPlan
 
 
-def prepare(desk: Desk, work: CycleWork, proposals: tuple[Proposal, ...]) -> Planted | None:
+def prepare(
+    desk: Desk, work: CycleWork, proposals: tuple[Proposal, ...], people_free: int | None = None
+) -> Planted | None:
     """Commit to a plan for this cycle and make what it names; None when nothing is planted.
 
     Nothing is planted where people are not asked: outside supervise mode, without a place, or while only reductions
@@ -44,7 +46,8 @@ def prepare(desk: Desk, work: CycleWork, proposals: tuple[Proposal, ...]) -> Pla
     with desk.db.write() as session:
         run = session.get_one(RunRow, desk.run_id)
         plan = canaries.commit(session, run, work.index, work.tick.as_of, rate=policy.canary_rate)
-        if plan is None or policy.mode != "supervise" or policy.capacity < 1 or desk.store.reduce_only:
+        full = policy.capacity < 1 or people_free == 0
+        if plan is None or policy.mode != "supervise" or full or desk.store.reduce_only:
             return None
         view = portfolio_view(session, run, desk.market)
         open_states = [state.value for state in OPEN_CASE_STATES]

@@ -150,6 +150,21 @@ class Release(Frozen):
     flatten_people: int = Field(default=2, ge=1, le=3, description="distinct people for a flatten")
 
 
+class Load(Frozen):
+    """How busy people are: how many may approve, and how many entries wait for them."""
+
+    people: int = Field(ge=0)
+    waiting: int = Field(ge=0)
+
+
+class LoadExample(Frozen):
+    """One test of the capacity: how many entries the next cycle may ask."""
+
+    name: str
+    given: Load
+    asks: int = Field(ge=0)
+
+
 class Policy(Frozen):
     """A policy file."""
 
@@ -159,6 +174,9 @@ class Policy(Frozen):
     ttl_sessions: int = Field(ge=1, le=20)
     ttl_minutes: int | None = Field(default=None, ge=1, le=10_080)
     capacity: int = Field(ge=0, le=500)
+    capacity_per_person: int | None = Field(
+        default=None, ge=1, le=500, description="open entries per active person who may approve; None is any number"
+    )
     cooling_off_seconds: int = Field(default=0, ge=0, le=86_400)
     canary_rate: Decimal = Field(default=Decimal(0), ge=0, le=1)
     second_signature_share: Decimal = Field(default=Decimal("0.01"), gt=0, le=1)
@@ -167,6 +185,13 @@ class Policy(Frozen):
     release: Release = Release()
     rules: tuple[Rule, ...]
     tests: tuple[Example, ...] = ()
+    capacity_tests: tuple[LoadExample, ...] = ()
+
+    def free_places(self, load: Load) -> int | None:
+        """How many more entries people can hold: `capacity_per_person` each, less what waits. None is any number."""
+        if self.capacity_per_person is None:
+            return None
+        return max(0, self.capacity_per_person * load.people - load.waiting)
 
     def rule_on(self, facts: Facts) -> Ruling:
         """Answer for one case. ConfigError(unknown_kind) for a kind nobody knows.
@@ -197,7 +222,14 @@ class Policy(Frozen):
 
     def failures(self) -> tuple[str, ...]:
         """Run the tests that the file carries; one sentence for each that fails."""
-        return tuple(text for example in self.tests if (text := self._failure(example)) is not None)
+        loads = (self._load_failure(example) for example in self.capacity_tests)
+        cases = (self._failure(example) for example in self.tests)
+        return tuple(text for text in (*cases, *loads) if text is not None)
+
+    def _load_failure(self, example: LoadExample) -> str | None:
+        free = self.free_places(example.given)
+        asks = self.capacity if free is None else min(self.capacity, free)
+        return None if asks == example.asks else f"{example.name}: asks {asks}, expected {example.asks}"
 
     def _failure(self, example: Example) -> str | None:
         want = example.expect

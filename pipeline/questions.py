@@ -9,9 +9,11 @@ from sqlmodel import Session, col, select
 from agents.operator.node import answer
 from memory.ledger import Entry, Stage, append
 from memory.tables import CaseRow, ExplanationRow, QuestionRow
+from pipeline import authority, permissions
 from pipeline.approvals import (
     DecisionResult,
     Question,
+    behalf,
     clean_reason,
     envelope_of,
     find_question,
@@ -34,6 +36,7 @@ async def respond(
             asked = find_question(session, approval_id)
             require_digest(asked, digest)
             require_open(session, asked, None, "respond")
+            permissions.require_approver(session, principal)
             return asked
 
     asked = await asyncio.to_thread(look)
@@ -47,7 +50,7 @@ async def respond(
     row = asked.row
     return DecisionResult(
         approval_id=row.id, case_id=row.case_id, status=row.status, digest=row.digest, required=row.required,
-        given=len(set(asked.signed)), decided_by=principal.name, decided_at=now(), repeated=False, answer=said,
+        given=asked.given, decided_by=principal.name, decided_at=now(), repeated=False, answer=said,
     )  # fmt: skip
 
 
@@ -61,8 +64,10 @@ def _about_change(store: Store, case: CaseRow) -> str:
 def _keep(store: Store, approval_id: str, principal: Principal, question: str, said: str) -> None:
     with store.db.write() as session:
         asked = find_question(session, approval_id)
+        permissions.require_approver(session, principal)
         number = len(questions_of(session, approval_id)) + 1
         at = now()
+        giver = authority.giver_for(session, asked.row, principal, at)
         session.add(
             QuestionRow(
                 approval_id=approval_id, case_id=asked.case.id, number=number, principal=principal.name,
@@ -75,7 +80,8 @@ def _keep(store: Store, approval_id: str, principal: Principal, question: str, s
                 kind="approval.question", step=f"question:{number}", case_id=asked.case.id,
                 revision=asked.case.revision, run_id=asked.run.id, desk_time=asked.case.as_of,
                 stage=Stage.DECIDE, rank=asked.case.rank, envelope=envelope_of(principal, at),
-                content={"approval": approval_id, "principal": principal.name, "question": question, "answer": said},
+                content={"approval": approval_id, "principal": principal.name, "question": question, "answer": said,
+                         **behalf(giver)},
             ),
         )  # fmt: skip
 

@@ -13,10 +13,10 @@ from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, RunRow
-from pipeline.approvals import Question, clean_reason, envelope_of, find_question, require_active, wall
+from pipeline import authority, permissions
+from pipeline.approvals import Question, behalf, clean_reason, envelope_of, find_question, require_active, wall
 from pipeline.cases import advance
 from pipeline.notify.outbox import enqueue
-from pipeline.permissions import effective_role, rank_of
 from pipeline.store import Principal, Store, now
 from tools.errors import ApprovalError
 from tools.types import CaseState
@@ -51,7 +51,11 @@ def _minutes_over(row: ApprovalRow, at: datetime) -> bool:
 
 
 def attend(store: Store, run_id: str) -> int:
-    """Warn at 50 % and 80 % of the minutes, escalate, expire. Called by the watch loop; a repeat does nothing."""
+    """Warn at 50 % and 80 % of the minutes, escalate, expire; end what was lent and has run out.
+
+    Called by the watch loop; a repeat does nothing.
+    """
+    authority.end_due(store)
     with store.db.read() as session:
         timed = session.exec(
             select(ApprovalRow.id).where(
@@ -132,8 +136,7 @@ def acknowledge(store: Store, approval_id: str, *, principal: Principal) -> Appr
 
 def _waiting(session: Session, approval_id: str, principal: Principal) -> Question:
     asked = find_question(session, approval_id)
-    if principal.kind == "person" and rank_of(effective_role(session, principal, now())) < rank_of("approver"):
-        raise ApprovalError(f"{principal.name} needs the role approver for this", code="role")
+    permissions.require_approver(session, principal)
     require_active(asked)
     row = asked.row
     over = asked.run.session_index >= row.expires_index or _minutes_over(row, wall(session))
@@ -157,12 +160,13 @@ def _note(
     content: dict[str, object],
     principal: Principal | None = None,
 ) -> None:
+    giver = authority.giver_for(session, asked.row, principal, now()) if principal else None
     append(
         session,
         Entry(
             kind=kind, step=step, case_id=asked.case.id, revision=asked.case.revision, run_id=asked.run.id,
             desk_time=asked.case.as_of, stage=Stage.DECIDE, rank=asked.case.rank,
-            content={"approval": asked.row.id, **content},
+            content={"approval": asked.row.id, **content, **behalf(giver)},
             envelope=envelope_of(principal, now()) if principal else {},
         ),
     )  # fmt: skip

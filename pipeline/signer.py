@@ -12,7 +12,9 @@ from sqlmodel import Session, select
 
 from memory.heads import load_key
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, HaltRow, PositionRow
+from pipeline import authority
 from pipeline.book import live_orders
+from pipeline.canaries import is_canary
 from pipeline.store import Store
 from pipeline.terms import require_unaltered, terms_of
 from tools.canonical import canonical_bytes, content_sha256, instant_text, stable_id
@@ -23,10 +25,15 @@ BY_POLICY = "policy:"
 """How the name of a policy begins that released a case without a person."""
 
 
-def signers_of(session: Session, approval: ApprovalRow) -> tuple[str, ...]:
-    """Distinct people whose approval of exactly this digest stands, in order of name."""
+def signatures_of(session: Session, approval: ApprovalRow) -> tuple[DecisionRow, ...]:
+    """The approvals of exactly this digest, in order of name."""
     rows = session.exec(select(DecisionRow).where(DecisionRow.approval_id == approval.id)).all()
-    return tuple(sorted({row.principal for row in rows if row.decision == "approve" and row.digest == approval.digest}))
+    return tuple(
+        sorted(
+            (row for row in rows if row.decision == "approve" and row.digest == approval.digest),
+            key=lambda row: row.principal,
+        )
+    )
 
 
 def approval_body(session: Session, approval_id: str) -> dict[str, Any]:
@@ -34,13 +41,13 @@ def approval_body(session: Session, approval_id: str) -> dict[str, Any]:
 
     ApprovalError: `unsigned` when the table does not bear it out, `tampered` when its terms are not those asked.
     """
-    from pipeline.canaries import is_canary  # the halt program signs mandates only and starts sooner without it
 
     session.flush()
     session.expire_all()
     approval = session.get_one(ApprovalRow, approval_id)
     case = session.get_one(CaseRow, approval.case_id)
-    people = signers_of(session, approval)
+    signatures = signatures_of(session, approval)
+    people = tuple(row.principal for row in signatures)
     if not _released_by_policy(case, people):
         require_unaltered(session, approval)
     refused = session.exec(
@@ -48,7 +55,7 @@ def approval_body(session: Session, approval_id: str) -> dict[str, Any]:
     ).first()
     holds = {
         "the question is not approved": approval.status != "approved",
-        "there are too few signatures": len(people) < max(1, approval.required),
+        "there are too few signatures": authority.distinct(signatures) < max(1, approval.required),
         "the proposal is not the one that was asked": {case.body.digest, case.digest} != {approval.digest},
         "advice yields no grant": approval.disposition == "advise",
         "somebody refused": refused is not None,

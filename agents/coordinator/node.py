@@ -12,21 +12,29 @@ from tools.types import Proposal, Review
 
 
 def plan(
-    proposals: Sequence[Proposal], reviews: Sequence[Review], ranked_ids: Sequence[str], capacity: int
+    proposals: Sequence[Proposal],
+    reviews: Sequence[Review],
+    ranked_ids: Sequence[str],
+    capacity: int,
+    people_free: int | None = None,
 ) -> CoordinatorPlan:
     """Settle one cycle. `capacity` counts only what increases risk: people are scarce, exits never wait for a slot.
 
+    `people_free` is how many more such questions the people who may answer can hold now; None is any number.
+
     Rules, in this order: the tighter review wins; where one symbol is both reduced and increased the reduction
-    wins; of several entries in one symbol the best ranked wins; then rank decides up to `capacity`.
-    Raises ToolRejected when `ranked_ids` is not a permutation of the proposals or capacity is negative.
+    wins; of several entries in one symbol the best ranked wins; then rank decides up to `capacity` and
+    `people_free`, whichever is smaller.
+    Raises ToolRejected when `ranked_ids` is not a permutation of the proposals or one of the two is negative.
     """
     by_id = {item.id: item for item in proposals}
     if sorted(by_id) != sorted(ranked_ids) or len(by_id) != len(proposals):
         raise ToolRejected(
             "the rank must name every proposal exactly once: rank the same proposals that are planned", code="bad_rank"
         )
-    if capacity < 0:
-        raise ToolRejected(f"capacity {capacity} is negative: give zero or more", code="bad_capacity")
+    for places in (capacity, people_free):
+        if places is not None and places < 0:
+            raise ToolRejected(f"capacity {places} is negative: give zero or more", code="bad_capacity")
     opinions: dict[str, list[Review]] = {}
     for review in reviews:
         opinions.setdefault(review.proposal_id, []).append(review)
@@ -54,6 +62,8 @@ def plan(
             conflicts.append(_conflict(proposal, "best_ranked_entry_wins", entered[proposal.symbol]))
         elif len(entered) >= capacity:
             skipped[proposal.id] = "capacity"
+        elif people_free is not None and len(entered) >= people_free:
+            skipped[proposal.id] = "people_busy"
         else:
             entered[proposal.symbol] = proposal.id
             asked.append(proposal.id)

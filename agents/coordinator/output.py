@@ -11,7 +11,7 @@ from pydantic import Field
 from tools.types import Frozen
 
 BlockReason = Literal["no_opinion", "no_review", "vetoed"]
-SkipReason = Literal["capacity", "opposite_reduction", "same_symbol"]
+SkipReason = Literal["capacity", "people_busy", "opposite_reduction", "same_symbol"]
 
 
 class Conflict(Frozen):

@@ -21,6 +21,7 @@ _STATE_WORDS = {
 }  # fmt: skip
 _REASON_WORDS = {
     "capacity": "people can answer only so many, and others ranked above it",
+    "people_busy": "everybody who may answer had as many open questions as one person may hold",
     "no_opinion": "the reviewer had no opinion",
     "no_review": "nobody reviewed it", "vetoed": "the reviewer vetoed it", "halted": "a halt was in force",
     "same_symbol": "a better ranked entry in the same name was chosen",

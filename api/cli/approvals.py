@@ -1,4 +1,4 @@
-"""approvals list | show | approve | reject: the queue in a terminal."""
+"""approvals list | show | approve | reject | edit | ask: the queue in a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from api.cli.changes import figure, sentence
 from api.cli.options import Call, HomeOption, JsonOption
 from api.cli.output import print_fields, print_json, print_more, print_table, print_text
-from api.cli.question import show
+from api.cli.question import named, show
 
 queue = typer.Typer(no_args_is_help=True, help="What waits for a person, and the answer to it.")
 
@@ -153,7 +153,8 @@ def _decide(
         f"{answer['status']}: {sentence(asked['case'])}",
         {
             "approval": answer["approval_id"], "case": answer["case_id"], "digest": body["digest"],
-            "given": f"{answer['given']} of {answer['required']}", "by": answer["decided_by"],
+            "given": f"{answer['given']} of {answer['required']}",
+            "by": named(answer["decided_by"], answer["on_behalf_of"]),
         },
     )  # fmt: skip
     if answer["repeated"]:

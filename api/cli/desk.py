@@ -44,6 +44,8 @@ class Desk(Protocol):
 
     def post(self, path: str, body: Params | None = None) -> Any: ...
 
+    def patch(self, path: str, body: Params | None = None) -> Any: ...
+
     def chat(self, body: Params) -> Iterator[dict[str, Any]]: ...
 
 
@@ -83,6 +85,9 @@ class RemoteDesk:
     def post(self, path: str, body: Params | None = None) -> Any:
         return self._call("POST", path, json=body)
 
+    def patch(self, path: str, body: Params | None = None) -> Any:
+        return self._call("PATCH", path, json=body)
+
     def chat(self, body: Params) -> Iterator[dict[str, Any]]:
         try:
             with self._client.stream("POST", f"{PREFIX}/chat", json=body, timeout=CHAT_TIMEOUT_S) as response:
@@ -115,6 +120,9 @@ class LocalDesk:
 
     def post(self, path: str, body: Params | None = None) -> Any:
         return _unwrap(self._call("POST", path, json=body))
+
+    def patch(self, path: str, body: Params | None = None) -> Any:
+        return _unwrap(self._call("PATCH", path, json=body))
 
     def chat(self, body: Params) -> Iterator[dict[str, Any]]:
         response = self._call("POST", "/chat", json=body)

@@ -81,7 +81,7 @@ def sla(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how long questions wait to be seen and decided, and what share expires."""
+    """Show how long questions wait to be seen and decided, what share expires, and what was not asked at all."""
     from api.cli.desk import open_desk
 
     call = Call.of(ctx, home, as_json)
@@ -93,6 +93,10 @@ def sla(
     for title, lines in (("by tier", [*answer["tiers"], answer["total"]]), ("by rule", answer["rules"]),
                          ("by person", answer["people"])):  # fmt: skip
         print_table(title, COLUMNS, (_row(line) for line in lines))
+    cost = answer["capacity"]
+    columns = ("entries", "count#", "settled#", "mean excess return#")
+    lines = [cost["asked"], cost["not_selected"], *cost["reasons"]]
+    print_table("what was not asked for want of people", columns, (_cost(line) for line in lines))
 
 
 COLUMNS = (
@@ -111,6 +115,11 @@ def _row(line: dict[str, Any]) -> tuple[Any, ...]:
         line["name"], line["questions"], line["pending"], line["expired"],
         None if share is None else f"{share:.0%}", *(_duration(line[name]) for name in times),
     )  # fmt: skip
+
+
+def _cost(line: dict[str, Any]) -> tuple[Any, ...]:
+    mean = line["mean_excess_return"]
+    return line["name"], line["entries"], line["settled"], None if mean is None else f"{mean:+.2%}"
 
 
 def _duration(seconds: float | None) -> str | None:

@@ -1,4 +1,4 @@
-"""people add | list | disable | enable | key | revoke-key | password | bootstrap: who may use the desk.
+"""people add | list | role | disable | enable | key | revoke-key | password | bootstrap: who may use the desk.
 
 With a desk running they go through its API, as an admin's key (QUARTERDECK_API_KEY) or the local operator. Without
 one, whoever can take the home's lock can read the store anyway: they act as the local operator on the store itself.
@@ -87,6 +87,28 @@ def list_people(ctx: typer.Context, home: HomeOption = None, as_json: JsonOption
         return
     columns = ("name", "role", "state", "password", "order limit#", "day limit#", "keys")
     print_table(f"{told['total']} people", columns, (_row(person) for person in told["items"]))
+
+
+@group.command("role")
+def change_role(
+    ctx: typer.Context,
+    name: NameArgument,
+    role: Annotated[RoleName, typer.Argument(metavar="ROLE", help="viewer, operator, approver, risk_officer, admin.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give somebody else another role, at once for their open sessions and keys."""
+    call = Call.of(ctx, home, as_json)
+
+    def here(store: Store, by: Principal) -> Any:
+        from api.routes.people import PersonBody
+        from pipeline import people
+
+        return _json(PersonBody.of(people.change_role(store, name, role.value, by=by, reason=reason)))
+
+    wish = {"role": role.value, "reason": reason}
+    _answer(call, _do(call, lambda desk: desk.patch(f"/people/{_quoted(name)}", wish), here))
 
 
 @group.command("disable")

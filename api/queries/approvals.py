@@ -14,6 +14,7 @@ from api.queries.runs import RunQuery, run_filter
 from api.queue_schemas import ApprovalBody, QuestionBody, SignatureBody
 from api.schemas import BandBody, BoundExplanation
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, ExplanationRow, RunRow
+from pipeline.authority import distinct
 from pipeline.permissions import why_not
 from pipeline.questions import questions_of
 from pipeline.store import Principal, Store
@@ -100,9 +101,13 @@ def _body(
     left = max(0, row.expires_index - run.session_index) if row.status == "pending" else 0
     prose = str(told.body.get("prose", "")) if told else ""
     current = [answer for answer in answers if answer.digest == row.digest]
-    given = len({answer.principal for answer in current if answer.decision == "approve"})
+    given = distinct(answer for answer in current if answer.decision == "approve")
     refusal = why_not(store, session, row, case, run, who) if row.status == "pending" else None
     mine = next((answer for answer in current if answer.principal == who.name), None)
+    signed = [
+        SignatureBody(principal=a.principal, decision=a.decision, at=a.decided_wall, on_behalf_of=a.on_behalf_of)
+        for a in current
+    ]
     return ApprovalBody(
         id=row.id, case_id=row.case_id, status=cast(Any, row.status), digest=row.digest,
         required=row.required, given=given, roles=row.roles, rule=row.rule, policy_version=row.policy_version,
@@ -113,7 +118,7 @@ def _body(
         not_before=row.not_before_wall, warned=row.warned, escalation_level=row.escalation_level,
         acknowledged_by=row.acknowledged_by, evidence_required=row.evidence_required, separate=row.separate,
         edited_by=row.edited_by, missing=max(0, row.required - given) if row.status == "pending" else 0,
-        signed=[SignatureBody(principal=a.principal, decision=a.decision, at=a.decided_wall) for a in current],
+        signed=signed,
         may_sign=refusal is None and mine is None,
         may_not_because=refusal or (f"you said {mine.decision} before" if mine else None),
         questions=[

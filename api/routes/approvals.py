@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 
-from api.dependencies import READ, Approver, StoreDep, Viewer
+from api.dependencies import READ, Decider, StoreDep, Viewer
 from api.errors import ErrorBody
 from api.paging import Page
 from api.queries import approvals as queries
@@ -37,7 +37,7 @@ def get_approval(store: StoreDep, who: Viewer, approval_id: str) -> ApprovalBody
 
 
 @router.post("/{approval_id}/decision")
-async def post_decision(store: StoreDep, who: Approver, approval_id: str, body: DecisionRequest) -> DecisionResult:
+async def post_decision(store: StoreDep, who: Decider, approval_id: str, body: DecisionRequest) -> DecisionResult:
     """Answer one question. The digest must be that of the proposal the person saw; a repeated answer is harmless.
 
     `edit` makes the proposal smaller or its stop tighter and asks again; `respond` asks the agent and decides nothing.
@@ -60,7 +60,7 @@ async def post_decision(store: StoreDep, who: Approver, approval_id: str, body: 
 
 
 @router.post("/decisions")
-def post_decisions(store: StoreDep, who: Approver, body: BulkRequest) -> BulkResponse:
+def post_decisions(store: StoreDep, who: Decider, body: BulkRequest) -> BulkResponse:
     """Give one answer to several questions of one kind, strategy and tier. Each is decided and logged by itself."""
     require_alike(store, [item.id for item in body.items])
     outcomes = []
@@ -86,14 +86,14 @@ def post_decisions(store: StoreDep, who: Approver, body: BulkRequest) -> BulkRes
 
 
 @router.post("/{approval_id}/extend")
-def post_extension(store: StoreDep, who: Approver, approval_id: str, body: ReasonRequest) -> ApprovalBody:
+def post_extension(store: StoreDep, who: Decider, approval_id: str, body: ReasonRequest) -> ApprovalBody:
     """Give a question that runs on minutes its time once more, once."""
     queue_time.extend(store, approval_id, principal=who.principal(), reason=body.reason)
     return queries.get_approval(store, approval_id, who.principal())
 
 
 @router.post("/{approval_id}/acknowledge")
-def post_acknowledgement(store: StoreDep, who: Approver, approval_id: str) -> ApprovalBody:
+def post_acknowledgement(store: StoreDep, who: Decider, approval_id: str) -> ApprovalBody:
     """Say that you have seen the question; nothing is decided."""
     queue_time.acknowledge(store, approval_id, principal=who.principal())
     return queries.get_approval(store, approval_id, who.principal())

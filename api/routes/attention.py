@@ -54,7 +54,7 @@ def post_view(
     )  # fmt: skip
 
 
-@router.get("/attention", dependencies=[Depends(require("risk_officer"))])
+@router.get("/attention", dependencies=[Depends(require("approver", "read"))])
 def list_measures(
     store: StoreDep, run: Annotated[str | None, Query(max_length=80, description="a run id; default: all")] = None
 ) -> MeasuresAnswer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from sqlmodel import select
 
-from api.dependencies import READ, Approver, StoreDep
+from api.dependencies import READ, Approver, Decider, StoreDep
 from api.law_schemas import FileBody, LawBody, LawItem
 from api.queue_schemas import DelegationBody, DelegationList, DelegationRequest, PolicyBody
 from memory.tables import ApprovalRow, DelegationRow
@@ -63,7 +63,7 @@ def list_delegations(store: StoreDep) -> DelegationList:
 
 @router.post("/delegations", status_code=201)
 def post_delegation(store: StoreDep, who: Approver, body: DelegationRequest) -> DelegationBody:
-    """Lend a role for a time."""
+    """Lend a role to anybody for a time, for answering the queue."""
     return _body(
         delegation.delegate(
             store, principal=who.principal(), giver=body.giver, to=body.to, starts=body.starts, ends=body.ends,
@@ -73,6 +73,6 @@ def post_delegation(store: StoreDep, who: Approver, body: DelegationRequest) -> 
 
 
 @router.post("/delegations/{delegation_id}/end")
-def end_delegation(store: StoreDep, who: Approver, delegation_id: str) -> DelegationBody:
+def end_delegation(store: StoreDep, who: Decider, delegation_id: str) -> DelegationBody:
     """Take a delegation back."""
     return _body(delegation.end(store, delegation_id, principal=who.principal()))

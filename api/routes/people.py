@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, SecretStr
 from api.auth import address_of
 from api.dependencies import Admin, StoreDep
 from api.routes.session import Password, login_threads
-from api.schemas import Body, Money
+from api.schemas import Body, Money, Text
 from pipeline import api_keys, bootstrap, people
 from pipeline.api_keys import ApiKey, NewKey
 from pipeline.people import Added, Person, Role, Scope
@@ -33,6 +33,13 @@ class PersonRequest(Body):
     scopes: list[Scope] | None = None
     order_limit: Limit = None
     day_limit: Limit = None
+
+
+class RoleRequest(Body):
+    """Another role for a person, and why."""
+
+    role: Role
+    reason: Annotated[Text, Field(max_length=2000)]
 
 
 class KeyRequest(Body):
@@ -177,6 +184,12 @@ def make_bootstrap_token(store: StoreDep, _who: Admin) -> TokenBody:
 def revoke_key(store: StoreDep, who: Admin, key_id: str) -> KeyBody:
     """Make a key worthless at once."""
     return KeyBody.of(api_keys.revoke(store, key_id, by=who.principal()))
+
+
+@router.patch("/{name}")
+def change_role(store: StoreDep, who: Admin, name: str, body: RoleRequest) -> PersonBody:
+    """Give somebody else another role, at once for their open sessions and keys."""
+    return PersonBody.of(people.change_role(store, name, body.role, by=who.principal(), reason=body.reason))
 
 
 @router.post("/{name}/keys", status_code=201)

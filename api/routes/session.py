@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from anyio import CapacityLimiter, to_thread
@@ -12,6 +13,7 @@ from api.auth import address_of, clear_session_cookie, identity_of, set_session_
 from api.dependencies import StoreDep, Viewer
 from api.schemas import Body
 from pipeline import logins
+from pipeline.access import loans_to
 from pipeline.people import Identity
 from pipeline.store import Store
 from tools.errors import AccessError
@@ -38,6 +40,14 @@ class PasswordChange(Body):
     new: Password
 
 
+class LoanBody(BaseModel):
+    """A role that somebody lends the person; it is good for answering the queue."""
+
+    giver: Annotated[str, Field(serialization_alias="from")]
+    role: str
+    ends: datetime
+
+
 class SessionBody(BaseModel):
     """Who is asking. `kind` is `local_operator` for the labelled stand-in of replay, who needs no login."""
 
@@ -47,12 +57,14 @@ class SessionBody(BaseModel):
     scopes: list[str]
     session_id: str | None
     idle_lock_minutes: float
+    lent: list[LoanBody] = []
 
     @classmethod
     def of(cls, who: Identity, store: Store) -> SessionBody:
         return cls(
             name=who.name, role=who.role, kind=who.kind, scopes=sorted(who.scopes), session_id=who.session_id,
             idle_lock_minutes=store.settings.idle_lock_minutes,
+            lent=[LoanBody(giver=loan.giver, role=loan.role, ends=loan.ends) for loan in loans_to(store, who)],
         )  # fmt: skip
 
 
@@ -64,7 +76,7 @@ async def log_in(request: Request, response: Response, store: StoreDep, body: Lo
         limiter=login_threads(request),
     )
     set_session_cookie(response, opened.token.get_secret_value(), secure=store.settings.secure)
-    return SessionBody.of(opened.identity, store)
+    return await to_thread.run_sync(SessionBody.of, opened.identity, store)
 
 
 @router.get("")
@@ -90,7 +102,7 @@ async def change_password(
         lambda: logins.change_password(store, who, current=body.current, new=body.new), limiter=login_threads(request)
     )
     clear_session_cookie(response, secure=store.settings.secure)
-    return SessionBody.of(who, store)
+    return await to_thread.run_sync(SessionBody.of, who, store)
 
 
 @router.delete("", status_code=204)

@@ -134,7 +134,10 @@ class ApprovalRow(SQLModel, table=True):
 
 
 class DecisionRow(SQLModel, table=True):
-    """One person's answer to one digest. One per approval, person and digest, for ever."""
+    """One person's answer to one digest. One per approval, person and digest, for ever.
+
+    `on_behalf_of` is who lent them the role that they needed for it.
+    """
 
     __tablename__ = "decisions"
     __table_args__ = (UniqueConstraint("approval_id", "principal", "digest"),)
@@ -148,6 +151,7 @@ class DecisionRow(SQLModel, table=True):
     reason_code: str | None = None
     session_id: str | None = None
     decided_wall: datetime = instant()
+    on_behalf_of: str | None = None
 
 
 class EditRow(SQLModel, table=True):
@@ -162,6 +166,7 @@ class EditRow(SQLModel, table=True):
     reason: str
     reason_code: str
     edited_wall: datetime = instant()
+    on_behalf_of: str | None = None
 
 
 class QuestionRow(SQLModel, table=True):

@@ -31,7 +31,7 @@ def test_an_approval_is_answered_once_and_leaves_grant_and_record(client: TestCl
     told = answer.json()
     assert set(told) == {
         "approval_id", "case_id", "status", "digest", "given", "required", "decided_by", "decided_at", "repeated",
-        "not_before", "answer",
+        "not_before", "answer", "on_behalf_of",
     }  # fmt: skip
     assert (told["status"], told["given"], told["required"], told["repeated"]) == ("approved", 1, 1, False)
     assert told["decided_by"] == "local operator"

@@ -63,6 +63,17 @@ def test_the_outbox_is_listed_filtered_and_paged_without_what_was_said(desk: Tes
     assert items(desk.get(f"{API}/notifications", params={"status": "sent"})) == []
 
 
+def test_targets_are_listed_by_host_without_what_could_be_a_secret(desk: TestClient, seeded: Seeded) -> None:
+    assert items(desk.get(f"{API}/notifications/targets")) == []
+    configure(seeded.store, webhooks=[hook("https://a.example.com/TOKEN?key=K", "a")])
+    answer = desk.get(f"{API}/notifications/targets")
+    (target,) = items(answer)
+    assert (target["name"], target["channel"], target["address"]) == ("a", "webhook", "a.example.com")
+    assert "approval.asked" in target["events"]
+    for said in ("TOKEN", "key=K", "QD_HOOK"):
+        assert said not in answer.text
+
+
 @pytest.mark.parametrize(
     "query", [{"status": "lost"}, {"limit": 0}, {"after": "x"}, {"target": "x" * 41}, {"event": "y" * 41}]
 )
@@ -89,7 +100,8 @@ def test_a_test_with_an_unusable_file_says_which_field(desk: TestClient, seeded:
 NEEDS: list[tuple[str, str, Role, Role]] = [
     ("GET", "/notifications", "approver", "operator"),
     ("POST", "/notifications/test", "admin", "risk_officer"),
-    ("GET", "/attention", "risk_officer", "approver"),
+    ("GET", "/attention", "approver", "operator"),
+    ("GET", "/notifications/targets", "approver", "operator"),
     ("GET", "/sla", "approver", "operator"),
 ]
 

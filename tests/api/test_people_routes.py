@@ -141,3 +141,45 @@ def test_the_first_admin_of_a_paper_desk_comes_in_by_the_token(paper: Store) -> 
 def test_a_stranger_cannot_make_a_token(paper: Store) -> None:
     with TestClient(create_app(paper), base_url=BASE_URL) as client:
         assert client.post(f"{PEOPLE}/bootstrap/token", json={}).status_code == 401
+
+
+def test_a_role_is_changed_with_a_reason_and_holds_at_once(admin: TestClient, seeded: Seeded) -> None:
+    key = key_of(add(seeded.store, "ann", "viewer"))
+    mine = {"authorization": f"Bearer {key}"}
+    path = f"/api/v1/approvals/{seeded.approval_id}/decision"
+    body = {"decision": "approve", "digest": seeded.digest, "reason": "fine"}
+    assert code(admin.post(path, json=body, headers=mine)) == "role"
+    told = admin.patch(f"{PEOPLE}/ann", json={"role": "approver", "reason": "trained"})
+    assert (told.status_code, told.json()["role"]) == (200, "approver")
+    assert told.json()["keys"][0]["scopes"] == ["decide", "halt", "operate", "read"]
+    assert admin.post(path, json=body, headers=mine).status_code == 200
+    ((content, envelope),) = records(seeded.store, "person.role")
+    assert (content["from"], content["to"], content["principal"]) == ("viewer", "approver", "root")
+    assert envelope["address"] == "testclient"
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status", "why"),
+    [
+        ("root", {"role": "viewer", "reason": "x"}, 403, "separation"),
+        ("nobody", {"role": "viewer", "reason": "x"}, 404, "not_found"),
+        ("ann", {"role": "viewer"}, 422, "invalid"), ("ann", {"role": "viewer", "reason": " "}, 422, "invalid"),
+        ("ann", {"role": "king", "reason": "x"}, 422, "invalid"), ("ann", {}, 422, "invalid"),
+        ("ann", {"role": "viewer", "reason": "x", "name": "bob"}, 422, "invalid"),
+    ],
+)  # fmt: skip
+def test_a_role_that_may_not_be_changed_gives_its_code(
+    admin: TestClient, seeded: Seeded, name: str, body: dict[str, Any], status: int, why: str
+) -> None:
+    add(seeded.store, "ann", "approver")
+    answer = admin.patch(f"{PEOPLE}/{name}", json=body)
+    assert (answer.status_code, code(answer)) == (status, why)
+    assert {p["name"]: p["role"] for p in admin.get(PEOPLE).json()["items"]} == {"ann": "approver", "root": "admin"}
+
+
+def test_the_last_admin_keeps_the_role_over_http(seeded: Seeded) -> None:
+    with TestClient(create_app(seeded.store), base_url=BASE_URL) as client:
+        client.headers["authorization"] = f"Bearer {seeded.store.home.token()}"
+        add(seeded.store, "root", "admin")
+        answer = client.patch(f"{PEOPLE}/root", json={"role": "viewer", "reason": "x"})
+        assert (answer.status_code, code(answer)) == (409, "last_admin")

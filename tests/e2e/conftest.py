@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.e2e.desk import Finished, Homes, quarterdeck
+from tests.e2e.visitor import BROWSERS, FLAGS, PATIENCE_MS, find_browser
 
 Command = Callable[..., Finished]
 
@@ -26,3 +29,19 @@ def command(tmp_path: Path) -> Command:
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Homes:
     """Homes that were played once, to copy."""
     return Homes(tmp_path_factory.mktemp("homes"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium. Where none is installed this is a failure in CI and a skip elsewhere."""
+    found = find_browser()
+    if found is None:
+        why = f"no Chromium found (looked for {', '.join(BROWSERS)}): install one, e.g. apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(why)
+        pytest.skip(why)
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        yield launched
+        launched.close()

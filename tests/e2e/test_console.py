@@ -4,94 +4,27 @@ from __future__ import annotations
 
 import http.server
 import json
-import os
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.e2e.desk import ROOT, Desk, Homes, held, rows, serving, until
+from tests.e2e.desk import Desk, Homes, held, rows, serving, until
+from tests.e2e.visitor import Visitor, require_built, visiting
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-PATIENCE_MS = 20_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium. Where none is installed this is a failure in CI and a skip elsewhere."""
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        why = f"no Chromium found (looked for {', '.join(BROWSERS)}): install one, e.g. apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(why)
-        pytest.skip(why)
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
 def desk(homes: Homes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """One desk for all tests here, on a home with five questions open. The console must have been built."""
-    assert (ROOT / "api" / "static" / "index.html").is_file(), "the console is not built: run `make setup`"
+    require_built()
     with serving(homes.copy("waiting", tmp_path_factory.mktemp("console") / "home")) as served:
         yield served
-
-
-class Visitor:
-    """A person's browser on the desk. What the page complains about is kept and held against it at the end."""
-
-    def __init__(self, browser: Browser, desk: Desk, **options: Any) -> None:
-        self.desk = desk
-        self.context = browser.new_context(**options)
-        self.context.set_default_timeout(PATIENCE_MS)
-        self.page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.expected: tuple[int, ...] = ()
-        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def go(self, route: str = "#/") -> Page:
-        self.page.goto(f"{self.desk.url}/{route}")
-        expect(self.page.get_by_test_id("mode-badge")).to_have_text("REPLAY")
-        return self.page
-
-    def open(self, approval: dict[str, Any]) -> Page:
-        page = self.go(f"#/approvals/{approval['id']}")
-        expect(page.get_by_test_id("decision-reason")).to_be_visible()
-        return page
-
-    def say(self, decision: str, reason: str) -> None:
-        self.page.get_by_test_id("decision-reason").fill(reason)
-        self.page.get_by_test_id(f"decision-{decision}").click()
-
-    def unexpected(self) -> list[str]:
-        """Complaints but for the refusals that the test provokes: the browser reports every 4xx as an error."""
-        told = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
-        return [
-            text for text in self.complaints
-            if not ((found := told.match(text)) and int(found.group(1)) in self.expected)
-        ]  # fmt: skip
-
-
-@contextmanager
-def visiting(browser: Browser, desk: Desk, **options: Any) -> Iterator[Visitor]:
-    someone = Visitor(browser, desk, **options)
-    yield someone
-    someone.context.close()
-    assert someone.unexpected() == []
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import { ApiError, sayError } from "./api/client";
 import { useLive, useResource } from "./api/live";
 import { useSession } from "./api/session";
-import type { Desk } from "./api/types";
+import type { Desk, Session } from "./api/types";
 import { describeEvent } from "./api/events";
 import { readRoute, useHash } from "./lib/router";
 import { Boundary } from "./parts/boundary";
@@ -21,7 +21,8 @@ import { RiskPage } from "./pages/risk";
 const POLL_MS = 5_000;
 
 export function App({ locked }: { locked: boolean }) {
-  const { session } = useSession();
+  const { session, follow } = useSession();
+  const standing = useResource<Session>(session ? "/session" : null, ["people"]);
   const desk = useResource<Desk>("/desk", ["desk"]);
   const { connect, recent } = useLive();
   const chat = useChat();
@@ -35,6 +36,10 @@ export function App({ locked }: { locked: boolean }) {
   useEffect(() => {
     if (entries !== undefined) connect(entries);
   }, [entries, connect]);
+
+  useEffect(() => {
+    if (standing.data) follow(standing.data);
+  }, [standing.data, follow]);
 
   const { reload } = desk;
   useEffect(() => {

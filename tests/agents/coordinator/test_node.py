@@ -19,8 +19,8 @@ def review(item: Proposal, verdict: Verdict = "keep", factor: str = "1") -> Revi
     )
 
 
-def settle(items: list[Proposal], reviews: list[Review], capacity: int = 5) -> CoordinatorPlan:
-    return plan(items, reviews, [item.id for item in items], capacity)
+def settle(items: list[Proposal], reviews: list[Review], capacity: int = 5, free: int | None = None) -> CoordinatorPlan:
+    return plan(items, reviews, [item.id for item in items], capacity, free)
 
 
 def test_rank_and_capacity_decide_who_is_asked_and_exits_take_no_slot() -> None:
@@ -29,6 +29,35 @@ def test_rank_and_capacity_decide_who_is_asked_and_exits_take_no_slot() -> None:
     settled = settle([exit_, first, second], [review(x) for x in (exit_, first, second)], capacity=1)
     assert settled.asked == (exit_.id, first.id)
     assert settled.not_selected == {second.id: "capacity"}
+
+
+@pytest.mark.parametrize(
+    ("capacity", "free", "left"),
+    [
+        (2, None, ["capacity"]),
+        (2, 2, ["capacity"]),
+        (3, 2, ["people_busy"]),
+        (5, 0, ["people_busy"] * 3),
+        (1, 2, ["capacity"] * 2),
+    ],
+)
+def test_the_smaller_of_capacity_and_free_people_decides_and_gives_the_reason(
+    capacity: int, free: int | None, left: list[str]
+) -> None:
+    exit_ = proposal("XOM", kind="order.exit")
+    entries = [proposal(symbol) for symbol in ("IBM", "GE", "KO")]
+    items = [*entries, exit_]
+    settled = settle(items, [review(item) for item in items], capacity, free)
+    asked = len(entries) - len(left)
+    assert settled.asked == (*(item.id for item in entries[:asked]), exit_.id)
+    assert settled.not_selected == {item.id: why for item, why in zip(entries[asked:], left, strict=True)}
+
+
+@pytest.mark.parametrize(("capacity", "free"), [(-1, None), (5, -1)])
+def test_places_are_never_negative(capacity: int, free: int | None) -> None:
+    with pytest.raises(ToolRejected) as caught:
+        settle([], [], capacity, free)
+    assert caught.value.code == "bad_capacity"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from filelock import FileLock
 from sqlmodel import select
 
 from api.server import bind
-from memory.tables import CaseRow, HaltRow
+from memory.tables import CaseRow, HaltRow, ViewRow
 from pipeline.home import DeskFile
+from tests.people_help import add, key_of, make_passwords_cheap, records
 from tools.errors import ConfigError
 
 from ..conftest import SYMBOLS, Seeded
@@ -77,6 +78,31 @@ def test_an_approval_is_released_from_the_terminal(quarterdeck: Quarterdeck, rea
     assert "[not_found]" in refused.err
     with reached.store.db.read() as session:
         assert session.get_one(CaseRow, reached.case_id).state == "approved"
+
+
+def test_who_looks_in_the_terminal_has_looked(quarterdeck: Quarterdeck, reached: Seeded) -> None:
+    said = quarterdeck("approvals", "show", reached.approval_id).out
+    assert said.index("items of evidence") < said.index("checks") < said.index("IBM closed at 120.50.")
+    assert reached.digest in said
+    told = quarterdeck("approvals", "show", reached.approval_id, "--json").json
+    assert (told["view"]["principal"], told["view"]["views"], told["view"]["evidence_opened"]) == (
+        "local operator", 2, True,
+    )  # fmt: skip
+    assert told["evidence"][0]["payload"]["close"] == "120.5"
+    with reached.store.db.read() as session:
+        assert session.exec(select(ViewRow)).one().principal == "local operator"
+    assert [body["principal"] for body, _ in records(reached.store, "approval.viewed")] == ["local operator"] * 2
+
+
+def test_a_look_with_a_key_is_that_of_its_person(
+    quarterdeck: Quarterdeck, reached: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_passwords_cheap(monkeypatch)
+    monkeypatch.setenv("QUARTERDECK_API_KEY", key_of(add(reached.store, "vera", "viewer")))
+    assert quarterdeck("approvals", "show", reached.approval_id).status == 0
+    with reached.store.db.read() as session:
+        assert session.exec(select(ViewRow)).one().principal == "vera"
+    assert quarterdeck("approvals", "show", "appr_none").status != 0
 
 
 def test_a_digest_that_was_not_seen_is_refused(quarterdeck: Quarterdeck, reached: Seeded) -> None:

@@ -175,3 +175,21 @@ def test_serving_other_machines_is_refused_in_one_line(
     assert told.err.count("\n") == 1
     assert "[not_loopback]" in told.err or "[bad_tls]" in told.err
     assert not home.exists()
+
+
+def test_a_role_is_changed_with_a_reason(quarterdeck: Quarterdeck, reached: Seeded) -> None:
+    add(reached.store, "ann", "viewer")
+    assert "--reason" in quarterdeck("people", "role", "ann", "approver").err
+    told = quarterdeck("people", "role", "ann", "approver", "--reason", "trained", "--json")
+    assert (told.status, told.json["role"]) == (0, "approver")
+    ((content, _),) = records(reached.store, "person.role")
+    assert (content["from"], content["to"], content["reason"]) == ("viewer", "approver", "trained")
+    assert quarterdeck("people", "role", "ann", "king", "--reason", "x").status == 2
+    assert "ann: operator, active" in quarterdeck("people", "role", "ann", "operator", "--reason", "back").out
+
+
+def test_the_last_admin_keeps_the_role_in_the_terminal(quarterdeck: Quarterdeck, reached: Seeded) -> None:
+    add(reached.store, "root", "admin")
+    told = quarterdeck("people", "role", "root", "viewer", "--reason", "x")
+    assert told.status != 0
+    assert "last_admin" in told.err

@@ -86,9 +86,17 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await response.json()) as T;
 }
 
-export async function post<T>(path: string, body: Json, signal?: AbortSignal): Promise<T> {
+export function post<T>(path: string, body: Json, signal?: AbortSignal): Promise<T> {
+  return send<T>("POST", path, body, signal);
+}
+
+export function patch<T>(path: string, body: Json): Promise<T> {
+  return send<T>("PATCH", path, body);
+}
+
+async function send<T>(method: string, path: string, body: Json, signal?: AbortSignal): Promise<T> {
   const init: RequestInit = {
-    method: "POST",
+    method,
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
   };

@@ -11,6 +11,8 @@ export interface Signature {
   principal: string;
   decision: string;
   at: string;
+  /** Who lent the role for it. */
+  on_behalf_of?: string | null;
 }
 
 export interface Question {
@@ -69,6 +71,7 @@ export interface DecisionResult {
   given: number;
   required: number;
   decided_by: string;
+  on_behalf_of?: string | null;
   decided_at: string;
   repeated: boolean;
   digest?: string;
@@ -81,6 +84,13 @@ export type BulkItem =
   | { id: string; ok: true; result: DecisionResult }
   | { id: string; ok: false; error: { code: string; message: string } };
 
+/** A role that somebody lends the person in this session; it is good for answering the queue. */
+export interface Loan {
+  from: string;
+  role: Role;
+  ends: string;
+}
+
 export interface Session {
   name: string | null;
   role: Role | null;
@@ -89,6 +99,7 @@ export interface Session {
   idle_seconds?: number | null;
   idle_lock_minutes?: number | null;
   login_required?: boolean;
+  lent?: Loan[];
 }
 
 export interface PersonKey {
@@ -122,6 +133,48 @@ export interface Delegation {
   ends: string;
   reason: string;
   ended?: string | null;
+}
+
+export interface CapacityLine {
+  name: string;
+  entries: number;
+  settled: number;
+  mean_excess_return: number | null;
+}
+
+/** What was asked against what was left out for want of people. */
+export interface CapacityCost {
+  asked: CapacityLine;
+  not_selected: CapacityLine;
+  reasons: CapacityLine[];
+  given_up: number | null;
+}
+
+export interface Target {
+  name: string;
+  channel: "webhook" | "email";
+  address: string;
+  events: string[];
+}
+
+export interface Notification {
+  id: string;
+  event: string;
+  subject_id: string;
+  target: string;
+  status: "pending" | "sent" | "given_up";
+  attempts: number;
+  last_error: string | null;
+  next_attempt: string | null;
+  created: string;
+  closed: string | null;
+}
+
+export interface Trial {
+  target: string;
+  channel: string;
+  ok: boolean;
+  error: string | null;
 }
 
 export interface PolicyRule {

@@ -21,6 +21,8 @@ interface Sessions {
   signIn: (name: string, password: string) => Promise<void>;
   signOut: () => Promise<void>;
   lock: () => void;
+  /** Take what the desk now says of the same person, such as another role or a lent one. */
+  follow: (found: Session) => void;
   /** Show the login page by choice, e.g. from the local operator; `back` leaves it. */
   choose: () => void;
   back: () => void;
@@ -106,6 +108,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
       await ask();
     },
     lock,
+    follow: (found) => setSession((now) => (now?.name === found.name && JSON.stringify(now) !== JSON.stringify(found) ? found : now)),
     choose: () => setAccess({ state: "login", why: null, chosen: true }),
     back: () => void ask(),
   }), [access, session, era, ask, lock]);

@@ -7,7 +7,7 @@ import { columnName, duration, figure, tablesOf } from "./figures";
 import { idleFor } from "./idle";
 import { barredNames, expiryOf, missingWords, priorDecision, sortQueue } from "./queue";
 import { isLock, pastOf, reasonWords, refusalSentence } from "./refusals";
-import { idleSeconds, oversightTabs, whyNot } from "./rights";
+import { idleSeconds, lender, oversightTabs, whyNot } from "./rights";
 import { readRoute } from "./router";
 import { timeLeft } from "./time";
 import { ViewClock } from "./viewtime";
@@ -127,7 +127,21 @@ describe("rights", () => {
     expect(whyNot(null, "people")).toBeNull();
     expect(oversightTabs(null)).toEqual([]);
     expect(oversightTabs(session("viewer"))).toEqual(["policy"]);
-    expect(oversightTabs(session("admin"))).toEqual(["policy", "delegations", "attention", "people"]);
+    expect(oversightTabs(session("admin"))).toEqual(["policy", "delegations", "attention", "notifications", "people"]);
+  });
+  it("lets a lent role answer the queue and open nothing else", () => {
+    const ends = "2026-11-22T09:00:00Z";
+    const lent = session("operator", { lent: [{ from: "abe", role: "approver", ends }] });
+    expect([whyNot(lent, "decide"), lender(lent)]).toEqual([null, "abe"]);
+    expect(whyNot(lent, "oversee")).toMatch(/approver/);
+    expect(oversightTabs(lent)).toEqual(["policy", "delegations"]);
+    const useless = session("operator", { lent: [{ from: "otto", role: "operator", ends }] });
+    expect([whyNot(useless, "decide") === null, lender(useless)]).toEqual([false, null]);
+    expect(lender(session("approver", { lent: [{ from: "rita", role: "risk_officer", ends }] }))).toBeNull();
+  });
+  it("names whom a signature stands for among those who may not sign again", () => {
+    const signed = [{ principal: "cora", decision: "approve", at: "2026-11-21T09:00:00Z", on_behalf_of: "abe" }];
+    expect(barredNames(approval("a", { signed }))).toEqual(["cora (signed already)", "abe (signed already)"]);
   });
   it("lock people, never the local operator", () => {
     expect(idleSeconds(session("viewer", { idle_lock_minutes: 15 }))).toBe(900);

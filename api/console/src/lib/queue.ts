@@ -60,7 +60,7 @@ export function missingWords(approval: Approval): string | null {
 /** Who may not be the one to sign, with the reason, e.g. `ann (edited it)`. */
 export function barredNames(approval: Approval): string[] {
   const editor = (approval.separate ?? []).includes("editor") ? approval.edited_by : null;
-  const signers = [...new Set((approval.signed ?? []).map((item) => item.principal))].filter((name) => name !== editor);
+  const signers = [...new Set((approval.signed ?? []).flatMap((item) => [item.principal, ...(item.on_behalf_of ? [item.on_behalf_of] : [])]))].filter((name) => name !== editor);
   return [...(editor ? [`${editor} (edited it)`] : []), ...signers.map((name) => `${name} (signed already)`)];
 }
 

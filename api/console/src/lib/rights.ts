@@ -11,7 +11,7 @@ const NEEDED = {
   halt: "operator",
   decide: "approver",
   release: "risk_officer",
-  oversee: "risk_officer",
+  oversee: "approver",
   people: "admin",
 } as const satisfies Record<string, Role>;
 
@@ -25,9 +25,15 @@ export function reaches(role: Role, needed: Role): boolean {
 export function whyNot(session: Session | null, right: Right): string | null {
   if (!session?.role) return null;
   const needed = NEEDED[right];
-  return reaches(session.role, needed)
+  return reaches(session.role, needed) || (right === "decide" && lender(session) !== null)
     ? null
     : `This needs the role ${words(needed)}; ${session.name ?? "you"} is signed in as ${words(session.role)}.`;
+}
+
+/** Whose role this session answers the queue with; null when its own will do or nobody lends one. */
+export function lender(session: Session | null): string | null {
+  if (!session?.role || reaches(session.role, NEEDED.decide)) return null;
+  return session.lent?.find((loan) => reaches(loan.role, NEEDED.decide))?.from ?? null;
 }
 
 /** After how many idle seconds the session locks; null when it never does. */
@@ -37,13 +43,13 @@ export function idleSeconds(session: Session | null): number | null {
   return session.idle_seconds ?? (minutes ? minutes * 60 : null);
 }
 
-export type OversightTab = "policy" | "delegations" | "attention" | "people";
+export type OversightTab = "policy" | "delegations" | "attention" | "notifications" | "people";
 
 /** Oversight pages that this session may see; none on a desk without logins. */
 export function oversightTabs(session: Session | null): OversightTab[] {
   if (!session?.role) return [];
   const tabs: [OversightTab, Right][] = [
-    ["policy", "read"], ["delegations", "decide"], ["attention", "oversee"], ["people", "people"],
+    ["policy", "read"], ["delegations", "decide"], ["attention", "oversee"], ["notifications", "oversee"], ["people", "people"],
   ];
   return tabs.filter(([, right]) => whyNot(session, right) === null).map(([tab]) => tab);
 }

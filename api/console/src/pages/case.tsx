@@ -78,7 +78,7 @@ function OutcomeFacts({ outcome }: { outcome: Outcome }) {
   return (
     <Facts
       rows={[
-        ["What became of it", words(outcome.disposition)],
+        ["What became of it", outcome.settled ? words(outcome.disposition) : "not known before it is settled"],
         ["Horizon", `${outcome.horizon_sessions} sessions, due ${day(outcome.due)}`],
         ["Entry, exit", `${money(outcome.entry_price)}, ${outcome.exit_price ? money(outcome.exit_price) : "not yet"}`],
         ["Return of the view", percent(outcome.view_return, 2, true)],

@@ -1,5 +1,5 @@
 import { useState, type FormEvent } from "react";
-import { post, sayError } from "../api/client";
+import { deskNow, post, sayError } from "../api/client";
 import { useLive, useResource } from "../api/live";
 import type { Delegation, Page } from "../api/types";
 import { useDraft } from "../lib/drafts";
@@ -8,7 +8,7 @@ import { Empty, Failed, Loading, Notice, Panel, Tag } from "../parts/basics";
 import { Input } from "../parts/input";
 
 /** Absence: who signs for whom, from when until when. Every entry ends by itself. */
-export function DelegationsPage({ me, admin }: { me: string | null; admin: boolean }) {
+export function DelegationsPage({ me, admin, mayLend }: { me: string | null; admin: boolean; mayLend: boolean }) {
   const { data, error, reload } = useResource<Page<Delegation>>("/delegations?limit=200", ["people"]);
   return (
     <>
@@ -21,13 +21,13 @@ export function DelegationsPage({ me, admin }: { me: string | null; admin: boole
             <table data-testid="delegations-table" className="stacked">
               <thead><tr><th>From</th><th>To</th><th>Starts</th><th>Ends</th><th>Reason</th><th><span className="visually-hidden">End</span></th></tr></thead>
               <tbody>
-                {data.items.map((item) => <Row key={item.id} item={item} mayEnd={admin || item.from === me} />)}
+                {data.items.map((item) => <Row key={item.id} item={item} mayEnd={admin || item.from === me || item.to === me} />)}
               </tbody>
             </table>
           </div>
         )}
       </Panel>
-      <AddDelegation me={me} admin={admin} />
+      {mayLend && <AddDelegation me={me} admin={admin} />}
     </>
   );
 }
@@ -83,14 +83,14 @@ function AddDelegation({ me, admin }: { me: string | null; admin: boolean }) {
 
   async function submit(event: FormEvent) {
     event.preventDefault();
-    const [first, last] = [toInstant(starts), toInstant(ends)];
+    const [first, last] = [starts ? toInstant(starts) : new Date(deskNow()).toISOString(), toInstant(ends)];
     if (!from.trim() || !to.trim() || !reason.trim()) return setNote({ good: false, text: "From, to and reason are needed." });
-    if (!first || !last || first >= last) return setNote({ good: false, text: "It needs a start and a later end." });
+    if (!first || !last || first >= last) return setNote({ good: false, text: "It needs an end that lies after its start." });
     setBusy(true);
     setNote(null);
     try {
       await post<unknown>("/delegations", { from: from.trim(), to: to.trim(), starts: first, ends: last, reason: reason.trim() });
-      setNote({ good: true, text: `${to.trim()} may sign for ${from.trim()} until ${instant(last)}.` });
+      setNote({ good: true, text: `${to.trim()} may answer for ${from.trim()} until ${instant(last)}.` });
       [clearTo, clearStarts, clearEnds, clearReason].forEach((clear) => clear());
     } catch (error) {
       setNote({ good: false, text: sayError(error) });
@@ -102,11 +102,15 @@ function AddDelegation({ me, admin }: { me: string | null; admin: boolean }) {
 
   return (
     <Panel title="Let somebody sign in your absence">
+      <p className="foot lead">
+        Whoever it is, they may answer the queue with this role for the time given, and nothing else. Both names stand on record, for one
+        proposal the two count as one person, and the stricter of both own limits holds.
+      </p>
       <form className="form wide" onSubmit={(event) => void submit(event)} noValidate data-testid="delegation-form">
         <div className="pair">
           <Input label="From" value={from} change={setFrom} testId="delegation-from" readOnly={!admin && me !== null} />
           <Input label="To" value={to} change={setTo} testId="delegation-to" />
-          <Input label="Starts" type="datetime-local" value={starts} change={setStarts} testId="delegation-starts" />
+          <Input label="Starts" type="datetime-local" value={starts} change={setStarts} testId="delegation-starts" note="Empty: now" />
           <Input label="Ends" type="datetime-local" value={ends} change={setEnds} testId="delegation-ends" />
         </div>
         <Input label="Reason" value={reason} change={setReason} testId="delegation-reason" />

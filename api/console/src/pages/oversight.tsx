@@ -1,14 +1,15 @@
 import type { Session } from "../api/types";
-import { oversightTabs, type OversightTab } from "../lib/rights";
+import { oversightTabs, reaches, type OversightTab } from "../lib/rights";
 import { link } from "../lib/router";
 import { Notice } from "../parts/basics";
 import { AttentionPage } from "./attention";
 import { DelegationsPage } from "./delegations";
+import { NotificationsPage } from "./notifications";
 import { PeoplePage } from "./people";
 import { PolicyPage } from "./policy";
 
 const NAMES: Record<OversightTab, string> = {
-  policy: "Policy", delegations: "Delegations", attention: "Attention", people: "People",
+  policy: "Policy", delegations: "Delegations", attention: "Attention", notifications: "Notifications", people: "People",
 };
 
 export function OversightPage({ tab, session }: { tab: OversightTab; session: Session | null }) {
@@ -25,8 +26,9 @@ export function OversightPage({ tab, session }: { tab: OversightTab; session: Se
       </header>
       {!tabs.includes(tab) && <Notice tone="warn" title="Not for this role">Your role does not include this page.</Notice>}
       {tabs.includes(tab) && tab === "policy" && <PolicyPage />}
-      {tabs.includes(tab) && tab === "delegations" && <DelegationsPage me={session?.kind === "person" ? session.name : null} admin={session?.role === "admin"} />}
+      {tabs.includes(tab) && tab === "delegations" && <DelegationsPage me={session?.kind === "person" ? session.name : null} admin={session?.role === "admin"} mayLend={!!session?.role && reaches(session.role, "approver")} />}
       {tabs.includes(tab) && tab === "attention" && <AttentionPage />}
+      {tabs.includes(tab) && tab === "notifications" && <NotificationsPage mayTest={session?.role === "admin"} />}
       {tabs.includes(tab) && tab === "people" && <PeoplePage me={session?.name ?? null} />}
     </div>
   );

@@ -6,12 +6,14 @@ import { money, words } from "../lib/format";
 import { day } from "../lib/time";
 import { Empty, Failed, Id, Loading, Notice, Panel, Tag } from "../parts/basics";
 import { Dialog } from "../parts/dialog";
+import { RoleForm } from "../parts/role_form";
 import { AddPerson } from "../parts/add_person";
 
 /** Who may use this desk, as what. Nobody is deleted: the record names them. */
 export function PeoplePage({ me }: { me: string | null }) {
   const { data, error, reload } = useResource<Page<Person>>("/people?limit=200", ["people"]);
   const [leaving, setLeaving] = useState<string | null>(null);
+  const [changing, setChanging] = useState<Person | null>(null);
   return (
     <>
       <Panel title="People" aside={data && `${data.items.filter((p) => !isDisabled(p)).length} active`}>
@@ -21,7 +23,7 @@ export function PeoplePage({ me }: { me: string | null }) {
         {data && data.items.length > 0 && (
           <div className="scroll">
             <table data-testid="people-table" className="stacked">
-              <thead><tr><th>Name</th><th>Role</th><th className="num">Per order</th><th className="num">Per day</th><th>API keys</th><th><span className="visually-hidden">Disable</span></th></tr></thead>
+              <thead><tr><th>Name</th><th>Role</th><th className="num">Per order</th><th className="num">Per day</th><th>API keys</th><th><span className="visually-hidden">Change</span></th></tr></thead>
               <tbody>
                 {data.items.map((person) => (
                   <tr key={person.name} data-person={person.name}>
@@ -30,11 +32,14 @@ export function PeoplePage({ me }: { me: string | null }) {
                     <td data-label="Per order" className="num">{person.order_limit ? money(person.order_limit, 0) : "no limit"}</td>
                     <td data-label="Per day" className="num">{person.day_limit ? money(person.day_limit, 0) : "no limit"}</td>
                     <td data-label="API keys"><Keys person={person} /></td>
-                    <td>
+                    <td><div className="row-actions">
+                      {person.name !== me && (
+                        <button type="button" className="button small" data-testid="person-role-change" onClick={() => setChanging(person)}>Role…</button>
+                      )}
                       {isDisabled(person)
                         ? <Act path={`/people/${encodeURIComponent(person.name)}/enable`} name="Enable" testId="person-enable" />
                         : <button type="button" className="button small bad" data-testid="person-disable" onClick={() => setLeaving(person.name)}>Disable…</button>}
-                    </td>
+                    </div></td>
                   </tr>
                 ))}
               </tbody>
@@ -43,6 +48,9 @@ export function PeoplePage({ me }: { me: string | null }) {
         )}
       </Panel>
       <AddPerson />
+      <Dialog open={changing !== null} title={`Change the role of ${changing?.name ?? ""}`} onClose={() => setChanging(null)}>
+        {changing && <RoleForm person={changing} close={() => setChanging(null)} />}
+      </Dialog>
       <Dialog open={leaving !== null} title={`Disable ${leaving ?? ""}`} onClose={() => setLeaving(null)}>
         {leaving && <DisableForm name={leaving} self={leaving === me} close={() => setLeaving(null)} />}
       </Dialog>

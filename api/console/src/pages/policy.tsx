@@ -7,7 +7,7 @@ import { LawPanel } from "../parts/law";
 import { TierTag } from "../parts/tier";
 
 const SHOWN = new Set(["name", "when", "approvers", "roles", "tier"]);
-const OWN_PLACE = new Set(["rules", "tests", "sha256", "version"]);
+const OWN_PLACE = new Set(["rules", "tests", "capacity_tests", "sha256", "version", "capacity", "capacity_per_person"]);
 
 /** The policy in force, read only: rules are read from the top and the first that matches answers. */
 export function PolicyPage() {
@@ -19,7 +19,8 @@ export function PolicyPage() {
     <>
       <LawPanel />
       <Panel title="Policy in force" aside={data.sha256 && <Id value={data.sha256} length={16} />}>
-        <Facts rows={[["Version", data.version], ...facts.map(([key, value]) => [columnName(key), figure(key, value as Json)] as const)]} />
+        <Facts rows={[["Version", data.version], ["Entries asked per session", asText(data.capacity, "no limit")],
+          ["Entries waiting per person", asText(data.capacity_per_person, "no limit")], ...facts.map(([key, value]) => [columnName(key), figure(key, value as Json)] as const)]} />
       </Panel>
       <Panel title="Rules" aside="the first that matches answers">
         {data.rules.length === 0 && <Empty>No rule: every known kind needs one approver.</Empty>}
@@ -33,7 +34,7 @@ export function PolicyPage() {
                   <td data-label="When" className="summary">{conditions(rule.when)}</td>
                   <td data-label="Who is asked" className="summary">{asked(rule)}</td>
                   <td data-label="Tier"><TierTag tier={rule.tier} /></td>
-                  <td data-label="Besides" className="summary">{besides(rule)}</td>
+                  <td data-label="Besides" className="summary">{besides(rule) || <span className="muted">nothing</span>}</td>
                 </tr>
               ))}
             </tbody>
@@ -45,6 +46,10 @@ export function PolicyPage() {
   );
 }
 
+function asText(value: Json | PolicyRule[] | undefined, missing: string): string {
+  return typeof value === "number" ? `at most ${value}` : missing;
+}
+
 function isEmpty(value: Json): boolean {
   return Array.isArray(value) ? value.length === 0 : typeof value === "object" && value !== null && Object.keys(value).length === 0;
 }
@@ -53,7 +58,7 @@ function conditions(when: PolicyRule["when"]): string {
   const parts = Object.entries(when ?? {}).filter(([, value]) => value !== null).map(([key, value]) => {
     if (key.startsWith("min_")) return `${words(key.slice(4))} from ${figure(key, value)}`;
     if (typeof value === "boolean") return `${value ? "" : "not "}${key === "taint" ? "tainted" : words(key)}`;
-    return `${words(key)} ${figure(key, value)}`;
+    return `${words(key).replace(/^kinds$/, "kind").replace(/^strategies$/, "strategy")} ${figure(key, value)}`;
   });
   return parts.length ? parts.join("; ") : "always";
 }

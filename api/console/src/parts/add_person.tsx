@@ -76,11 +76,11 @@ export function AddPerson() {
   );
 }
 
-const ROLE_NOTES: Record<Role, string> = {
+export const ROLE_NOTES: Record<Role, string> = {
   viewer: "Reads everything, decides nothing",
   operator: "Also asks the agent, runs the desk and halts it",
-  approver: "Also decides what waits for a person",
-  risk_officer: "Also releases halts and sees attention figures",
+  approver: "Also decides what waits for a person, and sees how others decide",
+  risk_officer: "Also releases halts",
   admin: "Also manages people and the policy",
 };
 

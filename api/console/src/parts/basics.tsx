@@ -42,8 +42,8 @@ export function Tag({ tone = "plain", children }: { tone?: Tone; children: React
 }
 
 const STATE_TONE: Record<string, Tone> = {
-  awaiting: "warn", pending: "warn", approved: "good", submitted: "good", done: "good", settled: "good", filled: "good",
-  blocked: "bad", rejected: "bad", unknown: "bad", denied: "bad",
+  awaiting: "warn", pending: "warn", approved: "good", submitted: "good", done: "good", settled: "good", filled: "good", sent: "good",
+  blocked: "bad", rejected: "bad", unknown: "bad", denied: "bad", given_up: "bad",
 };
 
 export function State({ state }: { state: string }) {

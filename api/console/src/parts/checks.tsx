@@ -1,5 +1,5 @@
 import type { Check, Verdict } from "../api/types";
-import { NONE, decimal, money, sharePercent, words } from "../lib/format";
+import { NONE, compareDecimals, decimal, money, sharePercent, words } from "../lib/format";
 import { gauge } from "../lib/scale";
 import { Tag, type Tone } from "./basics";
 
@@ -24,6 +24,11 @@ export function sortChecks(checks: readonly Check[]): Check[] {
   return [...checks].sort((a, b) => ORDER[a.verdict] - ORDER[b.verdict] || nearness(b) - nearness(a));
 }
 
+/** True for a limit from below: the value is beyond it and passes all the same. */
+function isLeast(check: Check): boolean {
+  return check.verdict !== "block" && check.value !== null && check.limit !== null && compareDecimals(check.value, check.limit) > 0;
+}
+
 export function Checks({ checks }: { checks: readonly Check[] }) {
   const passed = checks.filter((check) => check.verdict === "pass").length;
   return (
@@ -37,12 +42,13 @@ export function Checks({ checks }: { checks: readonly Check[] }) {
 }
 
 function Row({ check }: { check: Check }) {
-  const bar = check.unit === "flag" ? null : gauge(check.value, check.limit);
+  const least = isLeast(check);
+  const bar = check.unit === "flag" || least ? null : gauge(check.value, check.limit);
   const value = quantityOf(check.value, check.unit);
   const limit = quantityOf(check.limit, check.unit);
   return (
     <li className={`check verdict-${check.verdict}`}>
-      <span className="check-name" title={`${check.message} (${check.rule})`}>{words(check.control)}</span>
+      <span className="check-name" title={`${check.message} (${check.rule})`}>{words(check.control).replace(/\badv\b/i, "ADV")}</span>
       <span className="check-bar" aria-hidden="true">
         {bar && (
           <>
@@ -52,8 +58,8 @@ function Row({ check }: { check: Check }) {
         )}
       </span>
       <span className="check-value num">
-        {check.value === null ? "not evaluated" : value}
-        {check.limit !== null && check.unit !== "flag" && <span className="muted"> of {limit}</span>}
+        {check.value !== null ? value : check.verdict === "pass" ? "does not apply" : "not evaluated"}
+        {check.limit !== null && check.unit !== "flag" && <span className="muted"> {least ? "at least" : "of"} {limit}</span>}
       </span>
       <Tag tone={TONE[check.verdict]}>{check.verdict}</Tag>
       {check.verdict !== "pass" && <span className="check-message">{check.message}</span>}

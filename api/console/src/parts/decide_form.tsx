@@ -4,6 +4,7 @@ import type { Approval, Decision } from "../api/types";
 import { useDraft } from "../lib/drafts";
 import { useDeskClock } from "../lib/clock";
 import { expiryOf } from "../lib/queue";
+import { lender } from "../lib/rights";
 import { REJECT_CODES, type ReasonCode } from "../lib/refusals";
 import { LOCAL_HINT } from "./account";
 import { Id } from "./basics";
@@ -92,6 +93,7 @@ export function DecideForm({ approval, reason, setReason, sending, blocked, answ
       <p className="foot" id="decision-help">
         {approval.given} of {approval.required} {approval.required === 1 ? "approval" : "approvals"} given, {expiryOf(approval, now).text}.
         No answer counts as a rejection. Rule {approval.rule}; bound to <Id value={approval.digest} length={12} />
+        {lender(session) && <> You answer with the role of {lender(session)}: both names go on record.</>}
         {session?.kind === "local_operator" && <> You sign as {session.name}. {LOCAL_HINT}</>}
       </p>
       <div className="decision-actions">

@@ -68,7 +68,7 @@ export function Result({ result, edited, next, order = true }: { result: Decisio
   const open = result.status === "pending";
   const title = open
     ? edited ? `Your edit is recorded; ${result.given} of ${result.required} signed` : `Your approval is recorded, ${result.given} of ${result.required}`
-    : `${words(result.status).replace(/^./, (c) => c.toUpperCase())}${edited ? " as edited" : ""} by ${result.decided_by}`;
+    : `${words(result.status).replace(/^./, (c) => c.toUpperCase())}${edited ? " as edited" : ""} by ${result.decided_by}${result.on_behalf_of ? ` for ${result.on_behalf_of}` : ""}`;
   return (
     <Notice tone={result.status === "approved" ? "good" : "plain"} title={title} testId="decision-result">
       {open && "Another person has to sign before anything is sent. "}

@@ -22,7 +22,7 @@ export function Signing({ approval, barred }: { approval: Approval; barred: stri
       <Facts
         rows={[
           ["Signed", approval.signed?.length
-            ? <ul data-testid="signed">{approval.signed.map((s) => <li key={s.principal}>{s.principal} {pastOf(s.decision)} {wallTime(s.at)}</li>)}</ul>
+            ? <ul data-testid="signed">{approval.signed.map((s) => <li key={s.principal}>{s.principal} {pastOf(s.decision)}{s.on_behalf_of && ` for ${s.on_behalf_of}`} {wallTime(s.at)}</li>)}</ul>
             : "nobody yet"],
           ["Still to sign", <span data-testid="missing">{missing ?? "nobody"}{missing && others.length > 0 && `; not ${others.join(", ")}`}</span>],
           ["Time left", <span className={`clock ${expiry.urgent ? "urgent" : ""}`} data-testid="time-left">{expiry.text}</span>],
@@ -70,8 +70,10 @@ function TimeActions({ approval, barred }: { approval: Approval; barred: string 
           <button type="button" className="button small" data-testid="acknowledge" disabled={off} title={barred ?? undefined}
             onClick={() => void act("acknowledge")}>Acknowledge</button>
         )}
-        <button type="button" className="button small" data-testid="extend-open" disabled={off} title={barred ?? undefined}
-          aria-expanded={extending} onClick={() => setExtending(!extending)}>Extend…</button>
+        {approval.expires_wall && (
+          <button type="button" className="button small" data-testid="extend-open" disabled={off} title={barred ?? undefined}
+            aria-expanded={extending} onClick={() => setExtending(!extending)}>Extend…</button>
+        )}
       </div>
       {extending && (
         <form className="inline-form" onSubmit={(event) => { event.preventDefault(); void act("extend"); }} noValidate>

@@ -9,6 +9,7 @@ function sign(value: string): string {
 }
 
 export function PositionsTable({ items }: { items: readonly Position[] }) {
+  if (items.length === 0) return <Empty>No open positions. Approve a proposal, then play the next session.</Empty>;
   return (
     <div className="scroll">
       <table data-testid="positions-table" className="positions">
@@ -20,7 +21,6 @@ export function PositionsTable({ items }: { items: readonly Position[] }) {
           </tr>
         </thead>
         <tbody>
-          {items.length === 0 && <tr><td colSpan={9} className="muted">No open positions. Approve a proposal, then play the next session.</td></tr>}
           {items.map((p) => (
             <tr key={p.symbol} data-symbol={p.symbol}>
               <td>{p.case_id ? <a className="symbol" href={link("cases", p.case_id)}>{p.symbol}</a> : <b className="symbol">{p.symbol}</b>}</td>
