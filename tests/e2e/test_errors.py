@@ -75,7 +75,7 @@ CASES: dict[str, Wrong] = {
     "policy unknown key": Wrong("policy unknown key", ("serve", "--port", "0"), "bad_policy", ("surprise",)),
     "policy gone": Wrong("policy gone", ("run", *ONE, "--continue"), "no_policy", ("policy.yaml is gone",)),
     "policy edited": Wrong(
-        "policy edited", ("serve", "--port", "0"), "policy_not_activated", ("quarterdeck activate policy",),
+        "policy edited", ("run", *ONE, "--continue"), "policy_not_activated", ("quarterdeck activate policy",),
     ),
     "limits no yaml": Wrong("limits no yaml", ("serve", "--port", "0"), "limits_unreadable", ("not YAML",)),
     "limits wrong value": Wrong(
@@ -234,3 +234,25 @@ def test_with_positions_open_a_broken_law_is_safe_mode_which_increases_nothing_a
         assert fresh in ([], [("blocked",)], [("blocked",), ("not_selected",)])
         reasons = {desk.get(f"/cases/{case_id}")["reason"] for case_id in approved}
         assert reasons == {"the desk is in safe mode"}
+
+
+def test_a_desk_that_people_reach_starts_reduce_only_on_a_changed_file_and_asks_about_it(
+    homes: Homes, tmp_path: Path
+) -> None:
+    home = homes.copy("waiting", tmp_path / "home")
+    spoil(home, "policy edited")
+    with serving(home) as desk:
+        assert "Safe mode" in desk.said()
+        assert "policy.yaml differs" in desk.said()
+        (asked,) = [item for item in desk.pending() if item["case"]["kind"] == "policy.activation"]
+        change = asked["case"]["change"]
+        assert (change["proposer"], [d["field"] for d in change["differences"]]) == ("file", ["capacity"])
+        assert desk.get("/law")["items"][1]["pending_approval"] == asked["id"]
+        assert desk.get("/policy")["capacity"] == 5
+        desk.post(f"/approvals/{asked['id']}/views", {"seconds": 0, "evidence_opened": True})
+        answer = desk.decide(asked, "approve").json()
+        assert answer["status"] == "approved"
+        assert answer["not_before"] is not None, "a desk alone cools off before its law changes"
+        assert desk.get(f"/cases/{asked['case_id']}")["state"] == "approved"
+    with serving(home) as desk:
+        assert desk.get(f"/cases/{asked['case_id']}")["state"] == "approved", "a restart ends no cooling-off"
