@@ -32,6 +32,7 @@ NEEDED = {
     "POST /notifications/test": ("admin", "admin"),
     "POST /delegations": ("approver", "decide"),
     "POST /delegations/{delegation_id}/end": ("approver", "decide"),
+    "POST /changes": ("operator", "operate"),
     "POST /chat": ("operator", "operate"),
     "POST /desk/next": ("operator", "operate"),
     "POST /halts": ("operator", "halt"),
