@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
+from pydantic import BaseModel
 from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
@@ -75,10 +76,18 @@ def candidate(store: Store, kind: Kind) -> Candidate:
     return Candidate(text, sha256_hex(text.encode()))
 
 
-def activate(store: Store, kind: Kind, *, principal: Principal, reason: str) -> ActivationRow:
-    """Put the file of the home in force at once, after checking that it parses. For a desk that is stopped."""
+def activate(store: Store, kind: Kind, *, principal: Principal, reason: str, shipped: bool = False) -> ActivationRow:
+    """Put the file of the home in force at once, after checking that it parses. For a desk that is stopped.
+
+    `shipped` puts the file that comes with this version in its place first; the old one stays as `<kind>.yaml.before`.
+    """
     if not reason.strip():
         raise ConfigError("a reason is needed to put a file in force", code="no_reason")
+    if shipped:
+        path = store.home.config / f"{kind}.yaml"
+        if path.exists():
+            path.replace(path.with_suffix(".yaml.before"))
+        path.write_text(_DEFAULTS[kind](), encoding="utf-8")
     found = candidate(store, kind)
     parse(kind, found.text)
     with store.db.write() as session:
@@ -133,14 +142,26 @@ def newest(session: Session, law: InForce) -> InForce:
     return law if stands or limits is None or policy is None else read_law(session)
 
 
+def _in_force(kind: Kind, text: str) -> BaseModel:
+    """What an activated text says; ConfigError(law_outdated) when this version of the desk wants more of it."""
+    try:
+        return parse(kind, text)
+    except ConfigError as error:
+        raise ConfigError(
+            f"the {kind} in force were written for another version of the desk ({error.message}): stop the desk and "
+            f"run `quarterdeck activate {kind} --shipped --reason ...`, or put a complete {kind}.yaml in its config folder",
+            code="law_outdated",
+        ) from None
+
+
 def _limits(text: str) -> Limits:
-    parsed = parse("limits", text)
+    parsed = _in_force("limits", text)
     assert isinstance(parsed, Limits)
     return parsed
 
 
 def _policy(text: str) -> Policy:
-    parsed = parse("policy", text)
+    parsed = _in_force("policy", text)
     assert isinstance(parsed, Policy)
     return parsed
 

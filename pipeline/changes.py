@@ -58,6 +58,7 @@ def propose(store: Store, kind: ChangeKind, *, principal: Principal, reason: str
         parsed = activation.parse(subject, found)
     except ConfigError as error:
         raise ApprovalError(error.message, code="invalid") from None
+    activation.in_force(store)
     with store.db.write() as session:
         confirm(session, principal, needed="operator")
         run = require_run(session)

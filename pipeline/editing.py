@@ -20,7 +20,7 @@ from memory.ledger import Entry, Stage, append
 from memory.recordings import load_blob, record
 from memory.tables import ApprovalRow, DecisionRow, EditRow, ExplanationRow, RecordingRow
 from pipeline import authority, briefs, canaries, permissions
-from pipeline.activation import InForce, read_law
+from pipeline.activation import InForce, in_force, newest
 from pipeline.approvals import (
     EDIT_CODES,
     DecisionResult,
@@ -147,8 +147,9 @@ def _edit(
 ) -> DecisionResult:
     with store.db.read() as session:
         market_of(require_run(session))
+    law = in_force(store)
     with store.db.write() as session:
-        law = read_law(session)
+        law = newest(session, law)
         asked = find_question(session, approval_id)
         if asked.case.kind not in ORDER_KINDS:
             raise ApprovalError(

@@ -22,6 +22,9 @@ def activate(
     ctx: typer.Context,
     what: Annotated[Literal["limits", "policy"], typer.Argument(help="Which file of the home's config folder.")],
     reason: Annotated[str, typer.Option(help="Why; it goes to the ledger.")],
+    shipped: Annotated[
+        bool, typer.Option("--shipped", help="Take the file that ships with this version; yours stays as .before.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -33,12 +36,12 @@ def activate(
     call = Call.of(ctx, home, as_json)
     settings = call.settings()
     remote = find_remote(settings)
-    if remote is not None and remote.answers():
+    if remote is not None and remote.answers() and not shipped:
         with remote:
             _propose(call, remote, what, reason)
         return
     with open_locked(settings, silent=remote) as store:
-        row = put_in_force(store, what, principal=Principal("local operator", "person"), reason=reason)
+        row = put_in_force(store, what, principal=Principal("local operator", "person"), reason=reason, shipped=shipped)
         store.publish_head()
     answer = {"kind": row.kind, "version": row.version, "sha256": row.sha256}
     if call.as_json:

@@ -35,6 +35,7 @@ NEEDED = {
     "POST /delegations/{delegation_id}/end": ("approver", "decide"),
     "POST /risk/stress": ("viewer", "read"),
     "POST /risk/what-if": ("viewer", "read"),
+    "POST /changes": ("operator", "operate"),
     "POST /chat": ("operator", "operate"),
     "POST /desk/next": ("operator", "operate"),
     "POST /halts": ("operator", "halt"),

@@ -167,3 +167,28 @@ def test_a_file_that_does_not_parse_cannot_be_activated(store: Store) -> None:
         activate(store, "limits", principal=ANN, reason="try")
     path.write_text(good)
     assert in_force(store) == law
+
+
+def outdate(store: Store) -> None:
+    """A law as an earlier version of the desk wrote it."""
+    in_force(store)
+    path = store.home.config / "limits.yaml"
+    old = path.read_text().replace("cure_sessions: 3\n", "")
+    path.write_text(old)
+    life.tamper(store, "UPDATE activations SET body = :body WHERE kind = 'limits'", body=old)
+
+
+def test_a_law_of_an_earlier_version_says_what_it_lacks_and_what_to_do(store: Store) -> None:
+    outdate(store)
+    with pytest.raises(ConfigError) as refused:
+        in_force(store)
+    assert refused.value.code == "law_outdated"
+    assert "cure_sessions is missing" in refused.value.message
+    assert "--shipped" in refused.value.message
+
+
+def test_the_shipped_law_takes_its_place_and_the_old_file_stays(store: Store) -> None:
+    outdate(store)
+    activate(store, "limits", principal=ANN, reason="an upgrade", shipped=True)
+    assert in_force(store).limits.cure_sessions == 3
+    assert "cure_sessions" not in (store.home.config / "limits.yaml.before").read_text()
