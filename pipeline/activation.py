@@ -149,7 +149,7 @@ def _in_force(kind: Kind, text: str) -> BaseModel:
     except ConfigError as error:
         raise ConfigError(
             f"the {kind} in force were written for another version of the desk ({error.message}): stop the desk and "
-            f"run `quarterdeck activate {kind} --shipped --reason ...`, or put a complete {kind}.yaml in its config folder",
+            f"run `quarterdeck activate {kind} --shipped --reason ...`, or complete {kind}.yaml and activate it",
             code="law_outdated",
         ) from None
 

@@ -139,9 +139,9 @@ def test_in_safe_mode_the_last_position_may_close(store: Store) -> None:
     in_force(store)
     life.hold(store)
     change(store.home.config / "policy.yaml")
-    in_force(store)
+    at_start(store)
     life.hold(store, 0)
-    assert in_force(store).policy
+    assert at_start(store).policy
     assert len(store.reduce_only) == 1
 
 
