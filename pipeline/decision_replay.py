@@ -110,7 +110,7 @@ def replay_decision(store: Store, target: str, other: Other | None = None) -> De
             steps = asyncio.run(tape.play(target if case else None))
     return DecisionReplay(
         target=target, run_id=rows[0].run_id, cycle_id=cycle_id, changed=_said(changes),
-        identical=all(step.identical for step in steps), steps=tuple(steps),
+        identical=bool(steps) and all(step.identical for step in steps), steps=tuple(steps),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import StrategyRow
-from pipeline.activation import read_law
+from pipeline.activation import InForce, in_force
 from pipeline.approvals import clean_reason
 from pipeline.flow import automatic_executions
 from pipeline.standing import confirm
@@ -32,8 +32,9 @@ class StrategyView(Frozen):
 
 def list_strategies(store: Store) -> tuple[StrategyView, ...]:
     """Every strategy of the desk, by name."""
+    law = in_force(store)
     with store.db.read() as session:
-        return tuple(_view(session, name) for name in NAMES)
+        return tuple(_view(session, law, name) for name in NAMES)
 
 
 def enable(store: Store, name: str, *, principal: Principal, reason: str) -> StrategyView:
@@ -46,10 +47,11 @@ def enable(store: Store, name: str, *, principal: Principal, reason: str) -> Str
         raise ApprovalError(f"there is no strategy {name!r}: known are {', '.join(NAMES)}", code="unknown")
     if principal.kind != "person":
         raise ApprovalError("only a person enables a strategy", code="role")
+    law = in_force(store)
     with store.db.write() as session:
         confirm(session, principal, needed="risk_officer")
         run = require_run(session)
-        before = _view(session, name)
+        before = _view(session, law, name)
         if before.enabled:
             raise ApprovalError(f"{name} is enabled: there is nothing to do", code="invalid")
         row = session.get(StrategyRow, (run.id, name)) or StrategyRow(
@@ -68,13 +70,13 @@ def enable(store: Store, name: str, *, principal: Principal, reason: str) -> Str
                 envelope={"address": principal.address, "session": principal.session_id},
             ),
         )  # fmt: skip
-        view = _view(session, name)
+        view = _view(session, law, name)
     store.publish_head()
     return view
 
 
-def _view(session: Session, name: str) -> StrategyView:
-    run, law = require_run(session), read_law(session)
+def _view(session: Session, law: InForce, name: str) -> StrategyView:
+    run = require_run(session)
     count = automatic_executions(session, run.id).get(name, 0)
     limit = law.limits.max_automatic_executions
     row = session.get(StrategyRow, (run.id, name))

@@ -31,9 +31,9 @@ def list_strategies(store: StoreDep) -> StrategyList:
     return StrategyList(items=found, total=len(found))
 
 
-@router.post("/{name}/enable")
-def enable_strategy(store: StoreDep, who: RiskOfficer, name: str, body: EnableRequest) -> StrategyView:
+@router.post("/{strategy}/enable")
+def enable_strategy(store: StoreDep, who: RiskOfficer, strategy: str, body: EnableRequest) -> StrategyView:
     """Let a strategy that reached its limit of automatic executions go on."""
     return strategies.enable(
-        acting_for(store, who, "risk_officer"), name, principal=who.principal(), reason=body.reason
+        acting_for(store, who, "risk_officer"), strategy, principal=who.principal(), reason=body.reason
     )  # fmt: skip

@@ -29,7 +29,6 @@ from memory.tables import (
     RunRow,
     SignalRow,
 )
-from pipeline.activation import in_force
 from pipeline.settings import load_settings
 from pipeline.store import Store, open_store
 from tools.canonical import plain
@@ -138,7 +137,6 @@ def seed_home(store: Store) -> Seeded:
         session.add(approval_row(cases[0], "pending"))
         session.add(approval_row(cases[-1], "expired", expires_index=60))
         _book(session, seen)
-    in_force(store)
     return Seeded(store, cases[0].id, f"appr_{cases[0].id}", cases[0].digest, seen.id)
 
 

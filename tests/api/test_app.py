@@ -86,7 +86,7 @@ ROUTES = {
     "GET /signals",
     "GET /sla",
     "GET /strategies",
-    "POST /strategies/{name}/enable",
+    "POST /strategies/{strategy}/enable",
 }
 
 

@@ -20,12 +20,13 @@ from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig,
 from schemathesis.specs.openapi import checks as openapi
 
 from api.app import create_app
+from memory.recordings import record
 from pipeline import halt
 from pipeline.settings import load_settings
 from pipeline.store import Store, open_store
 from tests.people_help import add, key_of, make_passwords_cheap
 
-from .conftest import BASE_URL, Seeded, seed_home
+from .conftest import BASE_URL, RUN, Seeded, seed_home
 from .test_roles import OPEN
 
 EXAMPLES, AT_THE_DOOR = 20, 5
@@ -41,6 +42,8 @@ class Home:
     def __init__(self, seeded: Seeded) -> None:
         self.store: Store = seeded.store
         self.client = TestClient(create_app(seeded.store), base_url=BASE_URL, raise_server_exceptions=False)
+        with seeded.store.db.write() as session:
+            record(session, run_id=RUN, cycle_id="cyc_1", kind="tool", call="market.bars", request={}, response={})
         self.admin = key_of(add(seeded.store, "root", "admin"))
         victim = add(seeded.store, "ann", "approver")
         config = SchemathesisConfig(
@@ -49,7 +52,7 @@ class Home:
         self.schema = schemathesis.openapi.from_dict(self.client.app.openapi(), config=config)  # type: ignore[attr-defined]
         self.ids = {
             "approval_id": seeded.approval_id, "case_id": seeded.case_id, "name": "ann",
-            "key_id": victim.person.keys[0].id,
+            "key_id": victim.person.keys[0].id, "strategy": "trend", "target": "cyc_1",
         }  # fmt: skip
 
     def call(self, case: Any, key: str | None, mode: GenerationMode) -> Any:

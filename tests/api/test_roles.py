@@ -36,6 +36,8 @@ NEEDED = {
     "POST /risk/stress": ("viewer", "read"),
     "POST /risk/what-if": ("viewer", "read"),
     "POST /changes": ("operator", "operate"),
+    "POST /strategies/{strategy}/enable": ("risk_officer", "decide"),
+    "POST /day/sign-off": ("operator", "operate"),
     "POST /chat": ("operator", "operate"),
     "POST /desk/next": ("operator", "operate"),
     "POST /halts": ("operator", "halt"),

@@ -21,7 +21,10 @@ from tools.types import Tick
 
 EARLIER = Tick(session=SESSION, phase="open", as_of=AS_OF.replace(hour=14, minute=30))
 PRICES = {name: Decimal("120.6") for name in ("IBM", "MSFT", "GE")}
-OPEN = OpenMarket(tick=OPEN_TICK, opens=PRICES, adv={name: Decimal(500_000_000) for name in PRICES})
+OPEN = OpenMarket(
+    tick=OPEN_TICK, opens=PRICES, adv={name: Decimal(500_000_000) for name in PRICES},
+    groups={name: frozenset({name}) for name in PRICES},
+)  # fmt: skip
 
 
 def venue(store: Store) -> SimulationBroker:

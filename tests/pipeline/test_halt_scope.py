@@ -161,5 +161,6 @@ def test_a_case_answers_to_its_reviewer_its_reasoner_and_who_proposed_it() -> No
 
 def test_a_case_that_nobody_reviewed_counts_as_named_by_every_agent_halt(store: Store) -> None:
     question = life.ask(store)
+    life.tamper(store, "UPDATE cases SET review = '{}'")
     halt.engage(store, scope="agent", target="model", action="no_new", reason="drill", principal=BOB)
     assert code_of(lambda: say(store, question)) == "forbidden"
