@@ -19,13 +19,16 @@ _LOWER = frozenset(
     }
 )  # fmt: skip
 """Fields whose smaller value is the tighter one, beside everything that begins with `max_`."""
-_HIGHER = frozenset({"approvers", "cooling_off_seconds", "review_sample"})
+_HIGHER = frozenset({
+    "approvers", "cooling_off_seconds", "review_sample", "settlement_days", "duplicate_window_seconds", "canary_rate",
+})  # fmt: skip
 """Fields whose larger value is the tighter one, beside everything that begins with `min_`."""
 _MORE = frozenset({"restricted", "separate"})
 _FEWER = frozenset({"permitted"})
 _ORDER: Mapping[str, tuple[str, ...]] = {
     "mode": tuple(reversed(get_args(DeskMode))), "profile": ("single_operator", "desk"), "roles": ROLES,
     "maturity": tuple(reversed(get_args(Maturity))), "tier": get_args(Tier), "evidence_required": ("false", "true"),
+    "short_permitted": ("true", "false"),
 }  # fmt: skip
 """Fields of words, from the loosest to the tightest."""
 _NEUTRAL = ("version", "tests")

@@ -16,7 +16,9 @@ from tests.people_help import add, key_of, make_passwords_cheap
 from tools.risk.limits import default_limits_text
 
 API = "/api/v1"
-TIGHTER = default_limits_text().replace('version: "1"', 'version: "2"').replace('"0.15"', '"0.1"')
+TIGHTER = (
+    default_limits_text().replace('version: "1"', 'version: "2"').replace('max_drawdown: "0.15"', 'max_drawdown: "0.1"')
+)
 DESK_POLICY = default_policy_text().replace("profile: single_operator", "profile: desk")
 
 

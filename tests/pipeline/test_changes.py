@@ -25,8 +25,12 @@ from tools.types import ChangeKind
 
 LIMITS: ChangeKind = "limits.activation"
 POLICY: ChangeKind = "policy.activation"
-TIGHTER = default_limits_text().replace('version: "1"', 'version: "2"').replace('"0.15"', '"0.1"')
-LOOSER = default_limits_text().replace('version: "1"', 'version: "2"').replace('"0.15"', '"0.2"')
+TIGHTER = (
+    default_limits_text().replace('version: "1"', 'version: "2"').replace('max_drawdown: "0.15"', 'max_drawdown: "0.1"')
+)
+LOOSER = (
+    default_limits_text().replace('version: "1"', 'version: "2"').replace('max_drawdown: "0.15"', 'max_drawdown: "0.2"')
+)
 DESK_POLICY = default_policy_text().replace("profile: single_operator", "profile: desk")
 NO_EVIDENCE = DESK_POLICY.replace("    evidence_required: true\n", "")
 

@@ -236,5 +236,8 @@ def test_an_unsigned_start_never_holds_back_an_exit_nor_a_desk_that_does_not_wan
     assert send(strict, leaving, required=True) == "submitted"
     entry = life.ask(strict, life.proposal(2, symbol="XOM"))
     life.say(strict, entry)
-    open_xom = replace(life.OPEN, opens={"XOM": Decimal("120.6")}, adv={"XOM": Decimal(500_000_000)})
+    open_xom = replace(
+        life.OPEN, opens={"XOM": Decimal("120.6")}, adv={"XOM": Decimal(500_000_000)},
+        groups={"XOM": frozenset({"XOM"})},
+    )  # fmt: skip
     assert submit_case(strict, life.MARKET, in_force(strict), entry.case_id, open_xom).value == "submitted"

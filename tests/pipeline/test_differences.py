@@ -49,9 +49,21 @@ def test_each_field_of_the_limits_has_its_direction(changes: dict[str, Any], exp
     assert effects(compare(LIMITS, limits(**changes))) == expected
 
 
-@pytest.mark.parametrize("name", sorted(set(Limits.model_fields) - {"stop_atr"}))
+SECTIONS = {"sizing", "protection", "exits", "halts"}
+"""Their fields mostly depend on each other: moving one counts as loosening."""
+
+
+@pytest.mark.parametrize("name", sorted(set(Limits.model_fields) - {"stop_atr"} - SECTIONS))
 def test_every_limit_but_the_stop_has_a_known_direction(name: str) -> None:
-    assert effect_of(name, *(["IBM"], []) if name == "restricted" else (2, 1)) != "unclear"
+    lists = name in ("restricted", "permitted")
+    before, after = (["IBM"], []) if lists else (True, False) if name == "short_permitted" else (2, 1)
+    assert effect_of(name, before, after) != "unclear"
+
+
+@pytest.mark.parametrize("name", sorted(SECTIONS))
+def test_a_section_is_compared_field_by_field_and_what_is_not_known_counts_as_looser(name: str) -> None:
+    assert effect_of(f"{name}.something", 2, 1) == "unclear"
+    assert not only_tightens(compare(LIMITS, limits(exits=LIMITS.exits.model_copy(update={"trail_atr": 9}))))
 
 
 def test_one_name_for_another_on_the_restricted_list_is_unclear() -> None:
