@@ -16,6 +16,7 @@ Effect = Literal["tighter", "looser", "unclear", "neutral"]
 _LOWER = frozenset(
     {
         "risk_per_trade", "price_band_atr", "capacity", "second_signature_share", "ttl_sessions", "ttl_minutes",
+        "cure_sessions", "group_correlation",
     }
 )  # fmt: skip
 """Fields whose smaller value is the tighter one, beside everything that begins with `max_`."""

@@ -272,7 +272,7 @@ def test_a_halt_during_the_cooling_off_voids_what_loosens(store: Store, monkeypa
 def test_releasing_a_halt_voids_a_waiting_change(desk: Store) -> None:
     asked = ask(desk)
     halt.engage(desk, action="no_new", reason="drill", principal=ANN)
-    halt_release.release(desk, reason="over", principal=ANN)
+    halt_release.release(desk, reason="over", principal=BOB)
     assert case_of(desk, asked).state == "voided"
     assert code_of(lambda: say(desk, asked, BOB)) == "expired"
 

@@ -11,7 +11,9 @@ from tests.api.cli.conftest import Quarterdeck
 from tests.api.conftest import Seeded
 from tools.risk.limits import default_limits_text
 
-TIGHTER = default_limits_text().replace('version: "1"', 'version: "2"').replace('"0.15"', '"0.1"')
+TIGHTER = (
+    default_limits_text().replace('version: "1"', 'version: "2"').replace('max_drawdown: "0.15"', 'max_drawdown: "0.1"')
+)
 
 
 @pytest.fixture
