@@ -269,12 +269,19 @@ def test_a_halt_during_the_cooling_off_voids_what_loosens(store: Store, monkeypa
     assert (case_of(store, asked).state, case_of(store, asked).reason) == ("voided", "a halt is in force")
 
 
-def test_releasing_a_halt_voids_a_waiting_change(desk: Store) -> None:
-    asked = ask(desk)
+def test_releasing_a_halt_voids_a_waiting_change_that_loosens(desk: Store) -> None:
+    asked = ask(desk, LOOSER)
     halt.engage(desk, action="no_new", reason="drill", principal=ANN)
     halt_release.release(desk, reason="over", principal=BOB)
     assert case_of(desk, asked).state == "voided"
     assert code_of(lambda: say(desk, asked, BOB)) == "expired"
+
+
+def test_a_change_that_only_tightens_outlives_a_halt(desk: Store) -> None:
+    asked = ask(desk)
+    halt.engage(desk, action="no_new", reason="drill", principal=ANN)
+    halt_release.release(desk, reason="over", principal=BOB)
+    assert case_of(desk, asked).state == "awaiting"
 
 
 def test_nobody_answers_for_a_day_and_it_expires_whatever_the_sessions_say(
