@@ -60,10 +60,10 @@ def _settled_cash(session: Session, run: RunRow, market: MarketData, tick: Tick,
     """Cash less what was sold within the last `settlement_days` sessions, this one among them."""
     if tick.session not in market.sessions:
         return None
-    at = market.sessions.index(tick.session)
-    first = market.sessions[max(0, at - limits.settlement_days + 1)]
     if limits.settlement_days == 0:
         return run.cash
+    at = market.sessions.index(tick.session)
+    first = market.sessions[max(0, at - limits.settlement_days + 1)]
     sold = session.exec(
         select(FillRow).where(FillRow.run_id == run.id, FillRow.side == "sell", FillRow.session >= first)
     )
@@ -76,7 +76,7 @@ def automatic_executions(session: Session, run_id: str) -> dict[str, int]:
         select(CaseRow.strategy, func.count())
         .join(OrderRow, col(OrderRow.case_id) == col(CaseRow.id))
         .join(ApprovalRow, col(ApprovalRow.case_id) == col(CaseRow.id))
-        .where(CaseRow.run_id == run_id, OrderRow.leg == "entry", ApprovalRow.disposition == "release")
+        .where(CaseRow.run_id == run_id, OrderRow.leg == "entry", ApprovalRow.required == 0)
         .group_by(CaseRow.strategy)
     ).all()
     since = {
