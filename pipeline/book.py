@@ -37,8 +37,8 @@ def equity_of(session: Session, run: RunRow) -> Decimal:
     return run.cash + sum((row.mark * row.quantity for row in open_positions(session, run.id)), Decimal(0))
 
 
-def portfolio_view(session: Session, run: RunRow, market: MarketData) -> PortfolioView:
-    """Positions, and everything approved-unsent or live that adds risk, counted as if filled."""
+def portfolio_view(session: Session, run: RunRow, market: MarketData, without: str | None = None) -> PortfolioView:
+    """Positions, and everything approved-unsent or live that adds risk, counted as if filled; not the case `without`."""
     positions = tuple(
         PositionView(
             symbol=row.symbol, quantity=row.quantity, average_price=row.average_price, mark=row.mark,
@@ -49,6 +49,8 @@ def portfolio_view(session: Session, run: RunRow, market: MarketData) -> Portfol
     )  # fmt: skip
     pending = []
     for case in _waiting(session, run.id):
+        if case.id == without:
+            continue
         filled = _filled(session, case.id)
         if case.order.quantity > filled:
             pending.append(

@@ -16,9 +16,11 @@ from tools.risk.types import Limits, OwnOrder, PortfolioView
 from tools.types import Tick
 
 
-def checked_view(session: Session, run: RunRow, market: MarketData, tick: Tick, limits: Limits) -> PortfolioView:
-    """The book with everything that the controls of an order ask for."""
-    view = portfolio_view(session, run, market)
+def checked_view(
+    session: Session, run: RunRow, market: MarketData, tick: Tick, limits: Limits, without: str | None = None
+) -> PortfolioView:
+    """The book with everything that the controls of an order ask for; the order's own case is `without`."""
+    view = portfolio_view(session, run, market, without)
     return view.model_copy(
         update={
             "settled_cash": _settled_cash(session, run, market, tick, limits),

@@ -124,8 +124,7 @@ def _no_longer_good(
         return None
     if price is not None and not case.order.band.holds(price):
         return f"the open at {price} left the band {case.order.band.low} to {case.order.band.high}"
-    view = checked_view(session, run, market, now_open.tick, law.limits)
-    others = view.model_copy(update={"pending": tuple(p for p in view.pending if p.symbol != case.symbol)})
+    others = checked_view(session, run, market, now_open.tick, law.limits, without=case.id)
     seen = market_view(
         session, run, market, now_open.tick, case.symbol, price=price, atr=case.order.atr,
         adv=now_open.adv.get(case.symbol), known_at=now_open.tick.as_of, groups=now_open.groups,

@@ -89,7 +89,7 @@ def serve(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the desk: engine and API under one supervisor, until Ctrl-C.
+    """Run the desk: engine, API and watchdog under one supervisor, until Ctrl-C.
 
     Other machines can reach it only when an admin exists and TLS is set up.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -372,3 +373,14 @@ def test_terms_altered_after_the_mint_are_tampering(store: Store, approved: Ques
         life.tamper(store, """UPDATE approvals SET facts = '{"kind":"order.exit","risk_effect":"reduces"}'""")
     assert life.submit(store, approved) == "voided"
     assert life.findings(store) == ["tampered"]
+
+
+def test_another_strategy_s_approved_order_in_the_symbol_counts_as_filled(store: Store) -> None:
+    """Held back by nothing of its own: 300 shares each are 3.7 % of equity, and two of them pass the cap of 4 %."""
+    law = in_force(store)
+    wide = replace(law, limits=law.limits.model_copy(update={"max_trade_share": Decimal("0.04")}))
+    first, second = (life.ask(store, life.proposal(number, quantity=300 + number)) for number in range(2))
+    for question in (first, second):
+        say(store, question)
+    assert submit_case(store, life.MARKET, wide, first.case_id, OPEN).value == "voided"
+    assert submit_case(store, life.MARKET, wide, second.case_id, OPEN).value == "submitted"
