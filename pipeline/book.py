@@ -38,7 +38,7 @@ def equity_of(session: Session, run: RunRow) -> Decimal:
 
 
 def portfolio_view(session: Session, run: RunRow, market: MarketData, without: str | None = None) -> PortfolioView:
-    """Positions, and everything approved-unsent or live that adds risk, counted as if filled; not the case `without`."""
+    """Positions, and what is approved-unsent or live and adds risk, counted as if filled; not the case `without`."""
     positions = tuple(
         PositionView(
             symbol=row.symbol, quantity=row.quantity, average_price=row.average_price, mark=row.mark,
