@@ -38,7 +38,9 @@ def show(
 def _print(asked: dict[str, Any], case: dict[str, Any]) -> None:
     """The evidence stands before the words about it, as in the console."""
     evidence = ((e["id"], e["kind"], e["source"], e["known_at"], _said(e["payload"])) for e in case["evidence"])
-    print_table("evidence", ("id", "kind", "source", "known at", "what it says"), evidence)
+    print_table(
+        f"{len(case['evidence'])} items of evidence", ("id", "kind", "source", "known at", "what it says"), evidence
+    )
     if case["change"]:
         show_change(case)
     checks = ((c["control"], c["verdict"], c["value"], c["limit"], c["message"]) for c in case["checks"] or ())

@@ -24,6 +24,7 @@ from langgraph.graph import START, StateGraph
 from sqlmodel import SQLModel
 
 from api.app import create_app
+from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow
 from pipeline import case_graph, supervisor
 from pipeline.case_graph import CaseGraphState
@@ -31,6 +32,7 @@ from pipeline.headless import open_player
 from pipeline.session import SessionPlayer
 from pipeline.settings import load_settings
 from pipeline.store import open_store
+from pipeline.terms import terms_of
 from pipeline.work import CycleWork
 from tests.e2e.desk import until
 from tests.people_help import add, key_of
@@ -39,7 +41,7 @@ from tests.pipeline.conftest import desk, market  # noqa: F401  (fixtures)
 from tests.pipeline.parked import APPROVED, SENT, WAITING, Case, ask
 from tools.types import CaseState
 
-from .conftest import BASE_URL, Seeded, approval_row, case_row, proposal
+from .conftest import BASE_URL, RUN, Seeded, approval_row, case_row, proposal
 
 API = "/api/v1"
 
@@ -128,7 +130,15 @@ def test_an_answer_to_the_id_of_another_question_decides_neither(two: Desk) -> N
     body = proposal(50, "ORCL", two.seeded.evidence_id)
     with two.seeded.store.db.write() as session:
         session.add(case := case_row(body, 50, CaseState.AWAITING))
-        session.add(approval_row(case, "pending"))
+        session.add(asked := approval_row(case, "pending"))
+        session.flush()
+        append(
+            session,
+            Entry(
+                kind="case.awaiting", step="awaiting", case_id=case.id, revision=1, run_id=RUN, desk_time=body.as_of,
+                stage=Stage.REQUEST, content=terms_of(asked),
+            ),
+        )  # fmt: skip
     before = two.tables()
     assert told(two.say(approval_id="appr_case_50")) == (409, "stale_digest")
     assert told(two.say(digest=body.digest)) == (409, "stale_digest")

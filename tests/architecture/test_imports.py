@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("agents", "tools", "memory", "prompts", "pipeline", "api")
 BROKER = "tools.execution.brokers"
 REACH_A_BROKER = {"pipeline.execution", "pipeline.halt_program", "pipeline.venue", "pipeline.desk"}
-ALLOWED_OF_TOOLS = ("tools.canonical", "tools.errors", "tools.types")
+ALLOWED_OF_TOOLS = ("tools.canonical", "tools.errors", "tools.packages", "tools.types")
 
 
 def module_name(path: Path) -> str:

@@ -74,6 +74,7 @@ def nothing_left_over(any_store: Store) -> Iterator[None]:
 def settle(store: Store) -> None:
     life.tamper(store, "UPDATE cases SET state = 'settled' WHERE state IN ('awaiting', 'approved', 'submitted')")
     life.tamper(store, "UPDATE approvals SET status = 'voided' WHERE status = 'pending'")
+    life.tamper(store, "UPDATE orders SET state = 'filled', created = '2009-11-02T14:30:00.000000Z'")
 
 
 RACES, BATCH = 200, 20
@@ -81,8 +82,8 @@ NUMBERS = itertools.count()
 
 
 def questions(store: Store, count: int, ruling: Ruling = ONE) -> list[Question]:
-    """Ask them all in one transaction."""
-    return life.ask_all(store, [life.proposal(next(NUMBERS), quantity=10) for _ in range(count)], ruling)
+    """Ask them all in one transaction; no two of a batch are for the same quantity, or one would be a duplicate."""
+    return life.ask_all(store, [life.proposal(next(NUMBERS), quantity=5 + at % BATCH) for at in range(count)], ruling)
 
 
 def many(store: Store, ruling: Ruling) -> Iterator[tuple[int, Question]]:

@@ -232,10 +232,10 @@ def test_no_mandate_for_nothing_or_for_more_than_is_held(store: Store, quantity:
     refuse_mandate(store, stop.id, quantity)
 
 
-def test_no_mandate_for_what_is_not_held_or_held_short(store: Store) -> None:
+def test_no_mandate_for_more_than_is_held_short_or_for_what_is_not_held(store: Store) -> None:
     life.hold(store, -100, average_price=Decimal(120))
     stop = halt.engage(store, action="flatten", reason="drill", principal=ANN)
-    refuse_mandate(store, stop.id, 1)
+    refuse_mandate(store, stop.id, 101)
     refuse_mandate(store, stop.id, 1, "AMD")
 
 

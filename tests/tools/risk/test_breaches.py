@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.tools.risk.test_controls import LIMITS, book, held, limited
+from tests.tools.risk.situations import LIMITS, book, held, limited
 from tools.risk.breaches import Breach, passive_breaches
 from tools.risk.types import Limits, PortfolioView
 
