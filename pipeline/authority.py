@@ -46,8 +46,8 @@ def giver_for(session: Session, row: ApprovalRow, principal: Principal, at: date
     """
     if principal.kind != "person" or principal.session_id is None:
         return None
-    lowest: Role = next((role for role in ROLES if role in row.roles), "approver")
-    needed = lowest if reaches(lowest, "approver") else "approver"
+    asked: list[Role] = [role for role in ROLES if row.roles.count(role)]
+    needed: Role = asked[0] if asked and reaches(asked[0], "approver") else "approver"
     if reaches(role_of(session, principal.name) or "", needed):
         return None
     able = [loan.giver for loan in loans(session, principal.name, at) if reaches(loan.role, needed)]

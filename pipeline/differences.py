@@ -74,8 +74,8 @@ def effect_of(name: str, before: Any, after: Any) -> Effect:
             return "unclear"
         return _side(places[0] < places[1])
     try:
-        smaller = float(after) < float(before)
-    except (TypeError, ValueError):
+        smaller = float(str(after)) < float(str(before))
+    except ValueError:
         return "unclear"
     if leaf.startswith("max_") or leaf in _LOWER:
         return _side(smaller)

@@ -231,7 +231,11 @@ def file_halt(store: Store, *, principal: str = "file") -> HaltRow:
     """The HALT file as a halt: its first word is the action, anything else means cancel. Not stored."""
     text = store.home.halt_file.read_text(encoding="utf-8", errors="replace")
     word, _, reason = text.strip().partition(":")
-    action: Action = next((known for known in ACTIONS if known == word.strip().replace("-", "_")), "cancel")
+    said = word.strip().replace("-", "_")
+    action: Action = "cancel"
+    for known in ACTIONS:
+        if said == known:
+            action = known
     touched = datetime.fromtimestamp(store.home.halt_file.stat().st_mtime, UTC)
     return HaltRow(
         id=FILE_SOURCE, scope="firm", target=None, action=action, principal=principal, source=FILE_SOURCE,

@@ -98,7 +98,7 @@ async def post_test(store: StoreDep) -> TrialAnswer:
 
 
 def _target(target: Target) -> TargetBody:
-    events = list(target.events)
+    events: list[str] = list(target.events)
     if isinstance(target, Webhook):
         host = urlsplit(target.url).hostname or ""
         return TargetBody(name=target.name, channel="webhook", address=host, events=events)

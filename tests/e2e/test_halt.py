@@ -189,7 +189,7 @@ def test_an_engine_that_falls_silent_with_positions_open_is_halted_by_the_dead_m
         desk.holds()
         assert held(home)
         with stopped(desk.engine):
-            until(lambda: desk.view()["halts"], "the watchdog halts", timeout_s=40)
+            until(lambda: desk.view()["halts"] or None, "the watchdog halts", timeout_s=40)
             (stopping,) = desk.view()["halts"]
             assert (stopping["source"], stopping["action"], stopping["scope"]) == ("watchdog", "cancel", "firm")
         assert held(home), "positions are left alone"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -45,7 +46,7 @@ class Sized(Frozen):
 
     method: SizingMethodName
     quantity: int = Field(ge=0)
-    used: dict[str, Decimal | float | int | bool]
+    used: Mapping[str, Decimal | float | int | bool]
 
 
 class Unsized(Frozen):
@@ -67,7 +68,7 @@ class Sizing(Frozen):
     asked: SizingMethodName
     method: SizingMethodName
     fell_back: str | None
-    used: dict[str, Decimal | float | int | bool]
+    used: Mapping[str, Decimal | float | int | bool]
     by_method: int
     caps: dict[str, int]
     binding: str
