@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from pipeline.desk_view import CurvePoint, DeskView
+from pipeline.overrides import Override
 from tools.risk.measures.types import WhatIf
 from tools.risk.types import Check
 from tools.types import CaseState, Change, Evidence, Finding, Outcome, Proposal, Review
@@ -151,6 +152,7 @@ class CaseDetail(CaseBody):
     outcome: Outcome | None
     history: list[HistoryBody]
     what_if: WhatIf | None = None
+    override: Override | None = None
 
 
 class BandBody(BaseModel):

@@ -56,7 +56,8 @@ def request(
         return None
     band = case.order.band if case.kind in ORDER_KINDS else None
     single = law.policy.profile == "single_operator"
-    alone = single and (ruling.required > 1 or (band is None and "proposer" in ruling.separate))
+    proposed = band is None or bool(asked.facts and asked.facts.overrides)
+    alone = single and (ruling.required > 1 or (proposed and "proposer" in ruling.separate))
     asked_wall = now()
     row = ApprovalRow(
         id=stable_id("appr", case.id), case_id=case.id, run_id=case.run_id, status="pending", digest=case.digest,

@@ -9,6 +9,7 @@ from statistics import fmean
 from sqlmodel import Session, col, select
 
 from memory.tables import CaseRow, OutcomeRow
+from pipeline.overrides import Override
 from tools.canonical import plain
 from tools.data.types import Instrument
 from tools.risk.measures.types import WhatIf
@@ -51,6 +52,11 @@ def portfolio_evidence(view: PortfolioView, as_of: datetime) -> Evidence:
 def what_if_evidence(found: WhatIf, as_of: datetime) -> Evidence:
     source = "tools.risk.measures.what_if"
     return Evidence.of("what_if", source, plain(found), event_time=as_of, known_at=as_of, symbol=found.symbol)
+
+
+def override_evidence(asked: Override, symbol: str, as_of: datetime) -> Evidence:
+    payload = {"controls": sorted(asked.controls), "principal": asked.principal, "reason": asked.reason}
+    return Evidence.of("override", "pipeline.overriding", payload, event_time=as_of, known_at=as_of, symbol=symbol)
 
 
 def recall_evidence(recalled: Sequence[RecalledCase], symbol: str, as_of: datetime) -> Evidence:

@@ -33,6 +33,7 @@ from pipeline.cases import advance
 from pipeline.desk import Desk
 from pipeline.faults import reach
 from pipeline.flow import checked_view
+from pipeline.overrides import controls_of, override_of
 from pipeline.policy import facts_of
 from pipeline.risk_inputs import of_proposal
 from pipeline.submission import OpenMarket, submit_case
@@ -85,7 +86,9 @@ def _check(context: CaseContext, case_id: str) -> None:
     if case.state != CaseState.DRAFTED.value or case.checks is not None:
         return
     view, seen = _views(context, case)
-    checks = check_order(case.order, view, seen, desk.law.limits)
+    with desk.db.read() as session:
+        overrides = controls_of(session, case_id)
+    checks = check_order(case.order, view, seen, desk.law.limits, overrides)
     as_of = context.work.tick.as_of
     with desk.db.write() as session:
         row = session.get_one(CaseRow, case_id)
@@ -97,7 +100,10 @@ def _check(context: CaseContext, case_id: str) -> None:
         evidence_store.keep(session, [briefs.checks_evidence(checks, case.symbol, as_of)])
         record(
             session, run_id=desk.run_id, cycle_id=case.cycle_id, case_id=case_id, kind="tool", call="risk.check_order",
-            request={"proposal": case.order, "portfolio": view, "market": seen, "limits": desk.law.limits_sha256},
+            request={
+                "proposal": case.order, "portfolio": view, "market": seen, "limits": desk.law.limits_sha256,
+                **({"overrides": sorted(overrides)} if overrides else {}),
+            },
             response=list(checks),
         )  # fmt: skip
         if verdict(checks) == "block":
@@ -133,9 +139,11 @@ def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief |
             .where(FindingRow.run_id == desk.run_id, FindingRow.as_of == work.tick.as_of)
             .order_by(FindingRow.id)
         ).all()
+        asked = override_of(session, case_id)
     view, seen = _views(context, case)
     checks = tuple(Check.model_validate(item) for item in case.checks or [])
-    changed = counterfactuals(case.order, view, seen, desk.law.limits)
+    overrides = frozenset(asked.controls) if asked else frozenset()
+    changed = counterfactuals(case.order, view, seen, desk.law.limits, overrides)
     around = Surroundings(work.history, work.scenarios, view, desk.law.limits)
     review = Review.model_validate(case.review)
     recalled: tuple[RecalledCase, ...] = ()
@@ -153,6 +161,7 @@ def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief |
         briefs.review_evidence(review, case.symbol, as_of), briefs.recall_evidence(recalled, case.symbol, as_of),
         briefs.portfolio_evidence(view, as_of),
         briefs.what_if_evidence(of_proposal(around, case.order, seen.sector), as_of),
+        *([briefs.override_evidence(asked, case.symbol, as_of)] if asked else []),
     )  # fmt: skip
     return ExplanationBrief(
         run_id=desk.run_id, cycle_id=case.cycle_id, as_of=as_of, case_id=case_id, proposal=case.order, review=review,
@@ -197,7 +206,9 @@ def _request(context: CaseContext, case_id: str) -> None:
         return
     view, seen = _views(context, drafted)
     abstained = Review.model_validate(drafted.review).abstain_reason
-    facts = facts_of(drafted.order, view, seen, abstained, drafted.occasion)
+    with desk.db.read() as session:
+        overrides = controls_of(session, case_id)
+    facts = facts_of(drafted.order, view, seen, abstained, drafted.occasion, overrides)
     ruling = desk.law.policy.rule_on(facts)
     expires = min(work.index + ruling.ttl_sessions, len(desk.market.sessions) - 1)
     with desk.db.write() as session:

@@ -16,13 +16,15 @@ from tools.types import CaseState as S
 
 STEPS: Mapping[S, frozenset[S]] = {
     S.DRAFTED: frozenset({S.BLOCKED, S.AWAITING, S.APPROVED, S.VOIDED}),
+    S.BLOCKED: frozenset({S.DRAFTED}),
     S.AWAITING: frozenset({S.APPROVED, S.REJECTED, S.EXPIRED, S.VOIDED, S.SUPERSEDED}),
     S.APPROVED: frozenset({S.SUBMITTED, S.VOIDED, S.REJECTED, S.CANCELLED}),
     S.SUBMITTED: frozenset({S.DONE, S.CANCELLED, S.UNKNOWN}),
     S.UNKNOWN: frozenset({S.DONE, S.CANCELLED, S.SUBMITTED}),
     S.DONE: frozenset({S.SETTLED}),
 }
-"""From each state, the states that may follow. A state that is not a key is final."""
+"""From each state, the states that may follow. A state that is not a key is final; what was blocked is drafted again
+only by an override."""
 
 
 def advance(

@@ -196,7 +196,7 @@ class _Tape:
         proposal = Proposal.model_validate(asked["proposal"])
         again = check_order(
             proposal, PortfolioView.model_validate(asked["portfolio"]), MarketView.model_validate(asked["market"]),
-            limits,
+            limits, frozenset(asked.get("overrides", ())),
         )  # fmt: skip
         before = {item["control"]: Check.model_validate(item) for item in self._answered(row)}
         found = [
@@ -223,7 +223,8 @@ class _Tape:
         """What the policy of then, or another, says of the case as it was asked."""
         asked = self.session.exec(select(ApprovalRow).where(ApprovalRow.case_id == row.case_id)).first()
         given = self._asked(row)
-        if asked is None or "edited" in given:
+        overrides = given.get("overrides", [])
+        if asked is None or "edited" in given or overrides != asked.facts.get("overrides", []):
             return []
         policy = self.other.policy
         if policy is None:
@@ -235,6 +236,7 @@ class _Tape:
         facts = facts_of(
             Proposal.model_validate(given["proposal"]), PortfolioView.model_validate(given["portfolio"]),
             MarketView.model_validate(given["market"]), Review.model_validate(case.review).abstain_reason,
+            overrides=overrides,
         )  # fmt: skip
         ruling = policy.rule_on(facts)
         before = f"{asked.rule}: {asked.tier}, {asked.disposition}"

@@ -42,6 +42,7 @@ from pipeline.budget import RunBudget
 from pipeline.context import rules_context
 from pipeline.faults import reach
 from pipeline.notify.outbox import enqueue
+from pipeline.overrides import overrides_of
 from pipeline.policy import Facts, facts_of
 from pipeline.risk_inputs import market_of, of_edited
 from pipeline.store import Principal, Store, now, require_run
@@ -162,12 +163,13 @@ def _edit(
         proposal = changed(asked.case.order, change)
         inputs = _inputs(session, asked.case.id)
         abstained = Review.model_validate(asked.case.review).abstain_reason
-        facts = facts_of(proposal, inputs.portfolio, inputs.market, abstained)
+        overrides = overrides_of(asked.row)
+        facts = facts_of(proposal, inputs.portfolio, inputs.market, abstained, overrides=overrides)
         _rule_again(asked.row, facts, law)
         permissions.require(
             store, session, asked.row, asked.case, asked.run, principal, "edit", notional=proposal.notional
         )
-        checks = check_order(proposal, inputs.portfolio, inputs.market, law.limits)
+        checks = check_order(proposal, inputs.portfolio, inputs.market, law.limits, overrides)
         if verdict(checks) == "block":
             blocking = next(item for item in checks if item.verdict == "block")
             raise ApprovalError(

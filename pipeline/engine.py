@@ -70,6 +70,7 @@ class Engine:
                 await asyncio.to_thread(self._watch_people)
                 await asyncio.to_thread(self._keep_law)
                 await self._attend_night()
+                await self.player.open_overridden()
                 if teller.done() and not self.stopping.is_set():
                     teller.result()
                 await self._step()

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, or_, select
 from memory.columns import Damaged
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, RunRow
 from pipeline import attention, authority, halt
+from pipeline.overrides import overrides_of, proposer_of
 from pipeline.people import limits_of
 from pipeline.roles import ROLES
 from pipeline.standing import confirm, role_of
@@ -67,6 +68,8 @@ def require(
         require_stand_in_allowed(run)
         if case.kind not in ORDER_KINDS:
             raise ApprovalError("a stand-in answers for orders only, not for changes of the desk", code="forbidden")
+        if overrides_of(row) and decision != "reject":
+            raise ApprovalError("a stand-in lets nothing past a limit: a person answers this", code="forbidden")
     confirm(session, principal, needed="viewer")
     if principal.kind == "person":
         needed = min((rank_of(role) for role in row.roles), default=rank_of("approver"))
@@ -83,10 +86,10 @@ def require(
     names = authority.names_of(session, row, principal, now())
     if "editor" in row.separate and authority.edited_by(session, row, names):
         raise ApprovalError(f"{principal.name} edited this proposal: another person must sign it", code="separation")
-    if "proposer" in row.separate and case.kind not in ORDER_KINDS and case.change.proposer in names:
-        raise ApprovalError(
-            f"{case.change.proposer} proposed this change: another person must sign it", code="separation"
-        )
+    proposer = proposer_of(session, case)
+    if "proposer" in row.separate and proposer in names:
+        what = "override" if case.kind in ORDER_KINDS else "change"
+        raise ApprovalError(f"{proposer} proposed this {what}: another person must sign it", code="separation")
     other = authority.signed_as(session, row, principal, names)
     if other is not None and decision == "approve":
         raise ApprovalError(

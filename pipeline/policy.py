@@ -6,7 +6,7 @@ matches answers. A known kind without a rule needs one approver; an unknown kind
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any, Literal, cast, get_args
@@ -40,6 +40,7 @@ class Facts(Frozen):
     adv_share: Decimal | None = None
     risk_after: Decimal | None = Field(default=None, description="total open risk over equity with this order filled")
     occasion: Occasion | None = Field(default=None, description="why an exit is to go with nobody there")
+    overrides: tuple[str, ...] = Field(default=(), description="soft controls that a risk officer asks to let past")
 
 
 class When(Frozen):
@@ -52,6 +53,7 @@ class When(Frozen):
     risk_effect: tuple[RiskEffect, ...] | None = None
     taint: bool | None = None
     abstained: bool | None = None
+    overridden: bool | None = None
     maturity: Maturity | None = None
     strategies: tuple[str, ...] | None = None
     modes: tuple[DeskMode, ...] | None = None
@@ -70,6 +72,7 @@ class When(Frozen):
             and (facts.occasion is None if self.occasions is None else facts.occasion in self.occasions)
             and (self.taint is None or facts.taint == self.taint)
             and (self.abstained is None or (facts.abstained is not None) == self.abstained)
+            and (self.overridden is None or bool(facts.overrides) == self.overridden)
             and (self.maturity is None or maturity == self.maturity)
             and _reaches(facts.notional, self.min_notional)
             and _reaches(facts.notional_share, self.min_share)
@@ -198,7 +201,9 @@ class Policy(Frozen):
 
         Nobody is asked only for orders that reduce risk, or in autonomous mode; never for what is tainted or got no
         opinion (P2, P3, P8), except that an exit goes on an occasion which a rule names. Outside supervise and
-        autonomous no order that adds risk is ever submitted. A change of the desk always takes a person.
+        autonomous no order that adds risk is ever submitted. A change of the desk always takes a person. An override
+        takes, whatever the rule, another person than the risk officer who asks, with the evidence opened, before the
+        next open.
         """
         if facts.kind not in KINDS:
             raise ConfigError(f"proposals of kind {facts.kind!r} are refused: no such kind", code="unknown_kind")
@@ -207,18 +212,24 @@ class Policy(Frozen):
         unruled = _DEFAULT if is_order else _UNRULED_CHANGE[facts.kind]
         rule = next((r for r in self.rules if r.when.matches(facts, known, self.mode)), unruled)
         reduces = facts.risk_effect == "reduces"
-        alone = is_order and (reduces or (self.mode == "autonomous" and facts.abstained is None))
+        alone = is_order and (
+            reduces or (self.mode == "autonomous" and facts.abstained is None and not facts.overrides)
+        )
         named = reduces and facts.occasion is not None
         required = rule.approvers if rule.approvers > 0 or (alone and (named or not facts.taint)) else 1
         disposition: Disposition = "ask" if required else "release"
         if is_order and not reduces and self.mode in ("observe", "advise"):
             disposition = "observe" if self.mode == "observe" else "advise"
-        return Ruling(
+        ruling = Ruling(
             rule=rule.name, disposition=disposition, tier=rule.tier, required=required, roles=rule.roles,
             ttl_sessions=rule.ttl_sessions or self.ttl_sessions, ttl_minutes=rule.ttl_minutes or self.ttl_minutes,
             escalation=rule.escalation, review_sample=rule.review_sample, separate=rule.separate,
             evidence_required=rule.evidence_required,
         )  # fmt: skip
+        if not facts.overrides:
+            return ruling
+        floor = {"tier": "high", "ttl_sessions": 1, "evidence_required": True}
+        return ruling.model_copy(update={**floor, "separate": tuple(sorted({*rule.separate, "proposer"}))})
 
     def failures(self) -> tuple[str, ...]:
         """Run the tests that the file carries; one sentence for each that fails."""
@@ -261,6 +272,7 @@ def facts_of(
     market: MarketView | None,
     abstained: str | None = None,
     occasion: str | None = None,
+    overrides: Iterable[str] = (),
 ) -> Facts:
     """The facts of one proposal against the book and market it was checked on."""
     equity = portfolio.equity
@@ -278,7 +290,7 @@ def facts_of(
         notional_share=(proposal.notional / equity).quantize(step) if equity > 0 else None,
         adv_share=(proposal.notional / adv).quantize(step) if adv else None,
         risk_after=(open_risk / equity).quantize(step) if equity > 0 else None,
-        occasion=cast(Occasion | None, occasion),
+        occasion=cast(Occasion | None, occasion), overrides=tuple(sorted(overrides)),
     )  # fmt: skip
 
 

@@ -60,7 +60,7 @@ def replay_policy(store: Store, other: Policy) -> PolicyReplay:
             facts = facts_of(
                 Proposal.model_validate(checked["proposal"]), PortfolioView.model_validate(checked["portfolio"]),
                 MarketView.model_validate(checked["market"]), Review.model_validate(case.review).abstain_reason,
-                case.occasion,
+                case.occasion, asked.facts.get("overrides", ()),
             )  # fmt: skip
             ruling = other.rule_on(facts)
             rules[ruling.rule] += 1

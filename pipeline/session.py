@@ -17,7 +17,7 @@ from sqlmodel import col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, RunRow
-from pipeline import canaries, day_facts, halt_program, queue_time, unattended
+from pipeline import canaries, day_facts, halt_program, overriding, queue_time, unattended
 from pipeline.book import book_action, equity_of, mark
 from pipeline.case_graph import CaseContext, build_case_graph
 from pipeline.cycle_graph import CycleContext, build_cycle_graph, first_state
@@ -122,6 +122,7 @@ class SessionPlayer:
             tick = desk.tick(run.session_index, "open")
             queue_time.expire_due(session, run, tick.as_of)
             canaries.reveal_due(session, run)
+            overriding.lapse(session, run, tick)
             end_due(session, run.id, run.session_index, tick.as_of, replay=run.mode == "replay")
 
     def _apply_actions(self, index: int) -> None:
@@ -177,6 +178,16 @@ class SessionPlayer:
         """Open what may leave with nobody there; returns how many cases that were."""
         drafted = await asyncio.to_thread(unattended.open_cases, self.desk, work)
         await self.open_threads(work, drafted)
+        return len(drafted)
+
+    async def open_overridden(self) -> int:
+        """Go on with what was drafted again by an override; returns how many cases that were."""
+        run = await asyncio.to_thread(self.desk.run)
+        with self.desk.db.read() as session:
+            drafted = overriding.waiting(session, run) if run.stage == "closed" else []
+        if drafted:
+            await asyncio.to_thread(self.desk.take_law)
+            await self.open_threads(CycleWork(self.desk, run.session_index), drafted)
         return len(drafted)
 
     async def release_approved(self, work: CycleWork, now_open: OpenMarket) -> None:

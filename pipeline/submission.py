@@ -22,6 +22,7 @@ from pipeline.day_life import signed
 from pipeline.faults import reach
 from pipeline.findings import raise_finding
 from pipeline.flow import checked_view
+from pipeline.overrides import overrides_of
 from pipeline.permissions import STAND_IN_PREFIX, require_stand_in_allowed
 from pipeline.store import Store, now
 from pipeline.voiding import void_case
@@ -129,7 +130,7 @@ def _no_longer_good(
         session, run, market, now_open.tick, case.symbol, price=price, atr=case.order.atr,
         adv=now_open.adv.get(case.symbol), known_at=now_open.tick.as_of, groups=now_open.groups,
     )  # fmt: skip
-    checks = check_order(case.order, others, seen, law.limits)
+    checks = check_order(case.order, others, seen, law.limits, overrides_of(approval))
     if verdict(checks) == "block":
         blocking = next(check for check in checks if check.verdict == "block")
         return f"{blocking.control} blocks now: {blocking.message}"

@@ -54,7 +54,7 @@ class Clock(Protocol):
 EvidenceKind = Literal[
     "bar", "index", "rate", "macro", "headline", "corporate_action", "sentiment", "features", "signal",
     "portfolio", "proposal", "checks", "counterfactual", "recall", "finding", "review", "outcome", "health",
-    "sizing", "protection", "what_if",
+    "sizing", "protection", "what_if", "override",
 ]  # fmt: skip
 
 

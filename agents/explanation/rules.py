@@ -28,6 +28,7 @@ def explain(brief: ExplanationBrief) -> Explanation:
     _proposal(builder, brief)
     binding = binding_check(brief.checks)
     _controls(builder, brief, binding)
+    _override(builder)
     _what_if(builder, brief)
     _review(builder, brief)
     _counterfactuals(builder, brief)
@@ -139,6 +140,14 @@ def _controls(builder: ClaimBuilder, brief: ExplanationBrief, binding: Check | N
     for item in [*flagged, *near[:NEAR_CONTROLS]]:
         lead = {"block": "Also blocked: ", "warn": "Warning: ", "pass": ""}[item.verdict]
         builder.quote("control", _sentence(lead, item), evidence, f"{lead}{_label(item)}.")
+
+
+def _override(builder: ClaimBuilder) -> None:
+    for item in builder.find("override")[:1]:
+        names = item.payload["controls"]
+        past = " and ".join(str(name).replace("_", " ") for name in names) if isinstance(names, list) else "a limit"
+        who = item.payload["principal"]
+        builder.say("control", f"{who} asks to let it past {past}; another must agree.", (item,))
 
 
 def _label(check: Check) -> str:

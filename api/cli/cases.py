@@ -21,6 +21,30 @@ def register(app: typer.Typer) -> None:
     app.command("report")(report)
 
 
+@group.command("override")
+def override(
+    ctx: typer.Context,
+    case: Annotated[str, typer.Argument(help="A case that only soft limits blocked, in the session just closed.")],
+    reason: Annotated[str, typer.Option(help="Why this order may pass; it goes to the ledger with your name.")],
+    control: Annotated[
+        list[str] | None, typer.Option(help="A control to let it past, all that block it; may be given again.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask to let one blocked order past soft limits. Needs the role risk_officer, and another person to agree."""
+    from api.cli.desk import open_desk
+
+    call = Call.of(ctx, home, as_json)
+    wish = {"reason": reason, **({"controls": control} if control else {})}
+    with open_desk(call) as desk:
+        asked = desk.post(f"/cases/{quote(case, safe='')}/override", wish)
+    if call.as_json:
+        print_json(asked)
+        return
+    print_fields("override asked; another person answers it in the queue", asked)
+
+
 @group.command("list")
 def list_cases(
     ctx: typer.Context,

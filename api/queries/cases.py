@@ -25,6 +25,7 @@ from memory.tables import (
     OrderRow,
     OutcomeRow,
 )
+from pipeline.overrides import override_of
 from pipeline.store import Store
 from tools.risk.measures.types import WhatIf
 from tools.risk.types import Check
@@ -101,6 +102,7 @@ def get_case(store: Store, case_id: str) -> CaseDetail:
             outcome=outcome.body if outcome else None,
             history=_history(session, case_id),
             what_if=what_ifs(session, [case_id]).get(case_id),
+            override=override_of(session, case_id),
         )
 
 

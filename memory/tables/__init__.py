@@ -25,6 +25,7 @@ from memory.tables.oversight import (
     DelegationRow,
     EditRow,
     GrantRow,
+    OverrideRow,
     QuestionRow,
 )
 from memory.tables.people import ApiKeyRow, BootstrapRow, LoginAttemptRow, LoginSessionRow, PersonRow
@@ -65,6 +66,7 @@ __all__ = [
     "OrderRow",
     "OutboxRow",
     "OutcomeRow",
+    "OverrideRow",
     "PersonRow",
     "PositionRow",
     "QuestionRow",

@@ -86,6 +86,18 @@ class CaseRow(SQLModel, table=True):
         return ExecutionError(f"case {self.id} is a {self.body.kind}, not {wanted}", code=code)
 
 
+class OverrideRow(SQLModel, table=True):
+    """Soft controls that a risk officer asks to be let past for one case; a second person answers the question."""
+
+    __tablename__ = "overrides"
+    case_id: str = Field(primary_key=True)
+    run_id: str = Field(index=True)
+    controls: list[str] = json_field()
+    principal: str
+    reason: str
+    asked_wall: datetime = instant()
+
+
 class ApprovalRow(SQLModel, table=True):
     """The queue row of a case: what exactly is asked, of how many people, until when."""
 

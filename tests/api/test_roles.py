@@ -37,6 +37,7 @@ NEEDED = {
     "POST /risk/what-if": ("viewer", "read"),
     "POST /changes": ("operator", "operate"),
     "POST /strategies/{strategy}/enable": ("risk_officer", "decide"),
+    "POST /cases/{case_id}/override": ("risk_officer", "decide"),
     "POST /day/sign-off": ("operator", "operate"),
     "POST /chat": ("operator", "operate"),
     "POST /desk/next": ("operator", "operate"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Literal
@@ -32,13 +33,15 @@ MONEY_STEP = Decimal("0.01")
 class Situation:
     """Everything a control may look at: one proposal against one book, one market and one set of limits.
 
-    `portfolio.pending` must not hold the proposal's own order, or it would be counted twice.
+    `portfolio.pending` must not hold the proposal's own order, or it would be counted twice. `overrides` names soft
+    controls whose block warns instead.
     """
 
     proposal: Proposal
     portfolio: PortfolioView
     market: MarketView
     limits: Limits
+    overrides: AbstractSet[str] = frozenset()
 
     @property
     def reduces(self) -> bool:

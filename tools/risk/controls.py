@@ -95,9 +95,13 @@ def check_order(
         raise ToolRejected(
             f"market view of {market.symbol} given for a proposal in {proposal.symbol}", code="wrong_symbol"
         )
-    situation = Situation(proposal, portfolio, market, limits)
+    return check_situation(Situation(proposal, portfolio, market, limits, overrides))
+
+
+def check_situation(situation: Situation) -> tuple[Check, ...]:
+    """The checks of a situation that is known to fit together, as `check_order` gives them."""
     found = (control.check(situation) for control in CONTROLS.values())
-    return tuple(_overridden(item) if item.control in overrides else item for item in found)
+    return tuple(_overridden(item) if item.control in situation.overrides else item for item in found)
 
 
 def require_soft(control: str) -> None:

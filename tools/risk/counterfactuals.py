@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_UP, Decimal
 from typing import Literal
 
 from tools.risk.control import Situation, label, render
-from tools.risk.controls import CONTROLS, binding, check_order, verdict
+from tools.risk.controls import CONTROLS, binding, check_situation, verdict
 from tools.risk.types import Check, Counterfactual, Limits, MarketView, PortfolioView
 from tools.types import Proposal
 
@@ -29,7 +30,11 @@ class _Rerun:
 
 
 def counterfactuals(
-    proposal: Proposal, portfolio: PortfolioView, market: MarketView, limits: Limits
+    proposal: Proposal,
+    portfolio: PortfolioView,
+    market: MarketView,
+    limits: Limits,
+    overrides: AbstractSet[str] = frozenset(),
 ) -> tuple[Counterfactual, ...]:
     """Return the nearest changes of quantity, price, sector cap and equity that flip or bound the verdict.
 
@@ -38,20 +43,20 @@ def counterfactuals(
     0.0001 at which the verdict flips. equity: when another share binds, the whole-money equity at which it
     flips, with peak and start of day scaled alike. What no change of that one input can flip is left out.
     """
-    base = Situation(proposal, portfolio, market, limits)
+    base = Situation(proposal, portfolio, market, limits, overrides)
     now = _run(base)
     found = [*_quantity(base, now), *_price(base, now), *_sector_cap(base, now), *_equity(base, now)]
     return tuple(found)
 
 
 def _run(situation: Situation) -> _Rerun:
-    checks = check_order(situation.proposal, situation.portfolio, situation.market, situation.limits)
+    checks = check_situation(situation)
     return _Rerun(verdict(checks) == "block", binding(checks))
 
 
 def _too_large(situation: Situation) -> bool:
     """Blocked by anything but a minimum: false for small and true for large quantities, with one step."""
-    checks = check_order(situation.proposal, situation.portfolio, situation.market, situation.limits)
+    checks = check_situation(situation)
     return any(item.verdict == "block" and CONTROLS[item.control].bound != "minimum" for item in checks)
 
 

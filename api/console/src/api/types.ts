@@ -191,6 +191,14 @@ export interface CaseDetail extends Case {
   outcome: Outcome | null;
   history: { seq: number; kind: string; at: string; content: { [key: string]: Json } }[];
   what_if?: WhatIf | null;
+  override?: Override | null;
+}
+
+export interface Override {
+  case_id: string;
+  controls: string[];
+  principal: string;
+  reason: string;
 }
 
 export interface NumberRef {

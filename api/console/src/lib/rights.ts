@@ -11,6 +11,7 @@ const NEEDED = {
   halt: "operator",
   decide: "approver",
   release: "risk_officer",
+  override: "risk_officer",
   oversee: "approver",
   people: "admin",
 } as const satisfies Record<string, Role>;

@@ -10,6 +10,7 @@ import { Checks } from "../parts/checks";
 import { DecisionForm } from "../parts/decision";
 import { EvidenceGate } from "../parts/evidence_gate";
 import { ExplanationPanels } from "../parts/explanation";
+import { OverrideNotice } from "../parts/override";
 import { ProposalFacts, ReviewLines } from "../parts/proposal";
 import { LateRefusal } from "../parts/refuse";
 import { TierTag } from "../parts/tier";
@@ -78,6 +79,7 @@ export function ApprovalDetail({ id, listed, next, equity, principal, halted }: 
         </div>
       </header>
       {detail.error ? <Failed error={detail.error} retry={detail.reload} /> : null}
+      {detail.data?.override && <OverrideNotice override={detail.data.override} />}
       <Panel title="Proposal"><ProposalFacts item={approval.case} equity={equity} /></Panel>
       <Panel title="Evidence" aside={detail.data ? `${detail.data.evidence.length} items` : null}>
         {detail.data
@@ -104,7 +106,7 @@ export function ApprovalDetail({ id, listed, next, equity, principal, halted }: 
 
 /** What the policy knew when it asked for a person, and the rule that answered. */
 function PolicyFacts({ approval }: { approval: Approval }) {
-  const facts = Object.entries(approval.facts ?? {}).filter(([, value]) => value !== null && value !== "");
+  const facts = Object.entries(approval.facts ?? {}).filter(([, value]) => value !== null && value !== "" && !Array.isArray(value));
   return (
     <Panel title="Why a person is asked" aside={`rule ${words(approval.rule)}, policy ${approval.policy_version}`}>
       <Facts

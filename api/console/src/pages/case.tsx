@@ -8,6 +8,7 @@ import { Checks } from "../parts/checks";
 import { DecisionLines } from "../parts/decisions";
 import { EvidenceList } from "../parts/evidence";
 import { ExplanationPanels } from "../parts/explanation";
+import { OverrideNotice, OverridePanel } from "../parts/override";
 import { ProposalFacts, ReviewLines } from "../parts/proposal";
 import { FillsTable, OrdersTable } from "../parts/tables";
 import { money, percent, words } from "../lib/format";
@@ -41,6 +42,8 @@ export function CasePage({ id }: { id: string }) {
         </div>
         {item.reason && <p>{words(item.state)}: {item.reason}</p>}
       </header>
+      {item.override && <OverrideNotice override={item.override} />}
+      <OverridePanel item={item} reload={detail.reload} />
       <Panel title="Decisions">
         {item.decisions.length === 0 && <Empty>{item.approval_id ? "Nobody has decided." : "No person was asked."}</Empty>}
         <DecisionLines items={item.decisions} />
