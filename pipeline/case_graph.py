@@ -133,12 +133,13 @@ def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief |
     with desk.db.read() as session:
         if case.state != CaseState.DRAFTED.value or session.get(ExplanationRow, case_id) is not None:
             return None
-        cited = evidence_store.read(session, case.order.evidence_ids, work.tick.as_of)
         findings = session.exec(
             select(FindingRow)
             .where(FindingRow.run_id == desk.run_id, FindingRow.as_of == work.tick.as_of)
             .order_by(FindingRow.id)
         ).all()
+        found_in = (key for row in findings for key in row.body.evidence_ids)
+        cited = evidence_store.read(session, (*case.order.evidence_ids, *found_in), work.tick.as_of)
         asked = override_of(session, case_id)
     view, seen = _views(context, case)
     checks = tuple(Check.model_validate(item) for item in case.checks or [])

@@ -239,8 +239,16 @@ class SessionPlayer:
         return list(state["asked"])
 
     async def open_threads(self, work: CycleWork, case_ids: list[str]) -> None:
-        """Start the thread of every drafted case; explanations of one cycle are written side by side."""
+        """Start the thread of every drafted case; explanations of one cycle are written side by side.
+
+        Where cases may leave without a person they go one after another: each is checked with those before it approved.
+        """
         context = CaseContext(desk=self.desk, work=work)
+        if self.desk.law.policy.mode == "autonomous":
+            for case_id in case_ids:
+                config: RunnableConfig = {"configurable": {"thread_id": case_id}}
+                await self.case_graph.ainvoke({"case_id": case_id}, config, context=context, durability="sync")
+            return
         await asyncio.gather(
             *(
                 self.case_graph.ainvoke(

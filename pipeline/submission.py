@@ -21,7 +21,7 @@ from pipeline.cases import advance
 from pipeline.day_life import signed
 from pipeline.faults import reach
 from pipeline.findings import raise_finding
-from pipeline.flow import checked_view
+from pipeline.flow import automatic_executions, checked_view
 from pipeline.overrides import overrides_of
 from pipeline.permissions import STAND_IN_PREFIX, require_stand_in_allowed
 from pipeline.store import Store, now
@@ -155,10 +155,24 @@ def _write_order(
         quantity=case.order.quantity, order_type="market", time_in_force="opg", reduce_only=leg == "exit",
     )  # fmt: skip
     add_order(session, run, request, case_id=case.id, grant_id=grant.id, leg=leg, attempt=1, at=now_open.tick)
+    _note_disabled(session, run, case, law, now_open.tick)
     advance(
         session, case, CaseState.SUBMITTED, desk_time=now_open.tick.as_of, stage=Stage.SUBMIT,
         content={"client_order_id": request.client_order_id, "order": request, **_newer(law, grant)},
         envelope={"grant": grant.id},
+    )  # fmt: skip
+
+
+def _note_disabled(session: Session, run: RunRow, case: CaseRow, law: InForce, tick: Tick) -> None:
+    """Raise a finding with the order that uses up what a strategy may do without a person."""
+    limit = law.limits.max_automatic_executions
+    if automatic_executions(session, run.id).get(case.strategy, 0) != limit:
+        return
+    raise_finding(
+        session, run, code="strategy_disabled", severity="warning", component=case.strategy,
+        message=f"{case.strategy} disabled itself: it executed {limit} entries without a person",
+        recommendation=f"Look at what it did, then `quarterdeck strategies enable {case.strategy} --reason ...`.",
+        as_of=tick.as_of,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlmodel import col, select
 
 from memory.tables import CaseRow, FindingRow, LedgerRow, OrderRow, PositionRow, RunRow
+from pipeline.activation import InForce
 from pipeline.day_facts import look
 from pipeline.day_life import day_view
 from pipeline.desk import Desk, RunRequest, open_desk, start_run
@@ -56,6 +57,11 @@ class Drill:
             await self.player.play()
             stand_in_decides(self.desk, people, 1)
 
+    def keep_law(self, law: InForce) -> None:
+        """Let the desk play on another law than that of its home."""
+        self.desk.law = law
+        self.desk.take_law = lambda: False  # type: ignore[method-assign]
+
     async def settle_down(self) -> None:
         """Play until nothing approved is left to be sent."""
         await self.play(1, "none")
@@ -66,13 +72,12 @@ class Drill:
         policy = load_policy(EXITS_NEED_A_PERSON.replace("OCCASIONS", named))
         if not occasions:
             policy = policy.model_copy(update={"rules": policy.rules[1:]})
-        self.desk.law = replace(self.desk.law, policy=policy)
+        self.keep_law(replace(self.desk.law, policy=policy))
 
     def exit_policy(self, **changes: Any) -> None:
         limits = self.desk.law.limits
-        self.desk.law = replace(
-            self.desk.law, limits=limits.model_copy(update={"exits": limits.exits.model_copy(update=changes)})
-        )
+        exits = limits.exits.model_copy(update=changes)
+        self.keep_law(replace(self.desk.law, limits=limits.model_copy(update={"exits": exits})))
 
     def time_is_up(self) -> None:
         """Every position has reached its time stop."""

@@ -25,8 +25,7 @@ STAND_IN = Principal("stand-in:1", "stand_in")
 async def blocked_case(drill: Drill, **limits: object) -> CaseRow:
     """Play one close on tighter limits and return the first case that controls blocked."""
     law = drill.desk.law
-    drill.desk.law = replace(law, limits=law.limits.model_copy(update=limits))
-    drill.desk.take_law = lambda: False  # type: ignore[method-assign]
+    drill.keep_law(replace(law, limits=law.limits.model_copy(update=limits)))
     await drill.play(1, "none")
     with drill.store.db.read() as session:
         found = session.exec(

@@ -35,6 +35,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> type[ApprovalLife]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_no_order_of_events_gives_two_orders_or_one_without_enough_people(machine: type[ApprovalLife]) -> None:
     told = settings(
         max_examples=12, stateful_step_count=14, deadline=None, database=None, suppress_health_check=list(HealthCheck)

@@ -27,11 +27,11 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strategies, "in_force", strict)
 
 
-def automatic(store: Store, count: int) -> None:
+def automatic(store: Store, count: int, law: InForce | None = None) -> None:
     for number in range(count):
         body = life.proposal(number, strategy="trend", quantity=100 - number)
         question = life.ask(store, body, life.NOBODY)
-        assert life.submit(store, question) is CaseState.SUBMITTED
+        assert life.submit(store, question, law=law) is CaseState.SUBMITTED
         life.tamper(store, "UPDATE cases SET state = 'done' WHERE id = :case", case=question.case_id)
 
 
@@ -81,3 +81,17 @@ def test_every_strategy_is_listed_with_its_maturity(store: Store) -> None:
     assert [(item.name, item.maturity) for item in strategies.list_strategies(store)] == [
         ("reversion", "trial"), ("trend", "proven"),
     ]  # fmt: skip
+
+
+def test_the_entry_that_uses_up_its_limit_raises_one_finding(store: Store, two: None) -> None:
+    law = strategies.in_force(store)  # type: ignore[attr-defined]
+    automatic(store, 1, law)
+    assert life.findings(store) == []
+    with store.db.read() as session:
+        before = session.exec(select(LedgerRow)).all()
+    question = life.ask(store, life.proposal(1, strategy="trend", quantity=40), life.NOBODY)
+    assert life.submit(store, question, law=law) is CaseState.SUBMITTED
+    assert life.findings(store) == ["strategy_disabled"]
+    with store.db.read() as session:
+        added = session.exec(select(LedgerRow).offset(len(before))).all()
+    assert [row.kind for row in added if row.kind.startswith("finding")] == ["finding.raised"]
