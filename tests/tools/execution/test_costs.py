@@ -18,12 +18,12 @@ D = Decimal
     ("quantity", "expected"), [(1, "1.00"), (200, "1.00"), (201, "1.00"), (202, "1.01"), (10_000, "50.00")]
 )
 def test_commission_has_a_floor_and_a_rate(quantity: int, expected: str) -> None:
-    assert commission(quantity) == D(expected)
+    assert commission(quantity, D(10)) == D(expected)
 
 
 def test_no_commission_for_nothing() -> None:
     with pytest.raises(ValueError, match="quantity 0"):
-        commission(0)
+        commission(0, D(10))
 
 
 def test_impact_grows_with_the_square_root_of_participation() -> None:
