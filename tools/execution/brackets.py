@@ -28,13 +28,13 @@ class Exit(NamedTuple):
 def exit_request(entry: OrderRequest, bracket: Bracket, leg: Exit, quantity: int) -> OrderRequest | None:
     """The order of one exit, None where the bracket has none of that name."""
     side: Side = "sell" if entry.side == "buy" else "buy"
-    if leg.name == "take_profit" and bracket.take_profit is not None:
-        kind, limit, stop = "limit", bracket.take_profit, None
-    elif leg.name == "stop_loss" and bracket.stop_loss is not None:
-        limit, stop = bracket.stop_loss_limit, bracket.stop_loss
-        kind = "stop" if limit is None else "stop_limit"
+    if leg.name == "take_profit":
+        limit, stop = bracket.take_profit, None
     else:
+        limit, stop = bracket.stop_loss_limit, bracket.stop_loss
+    if limit is None and stop is None:
         return None
+    kind = "limit" if stop is None else "stop" if limit is None else "stop_limit"
     return OrderRequest.model_validate(
         {
             "client_order_id": leg.client_order_id, "symbol": entry.symbol, "side": side, "quantity": quantity,

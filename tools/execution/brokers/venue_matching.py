@@ -35,11 +35,13 @@ class TickMarket:
 def match_tick(account: VenueAccount, market: TickMarket, *, seed: int, terms: VenueTerms) -> None:
     """Match what arrived by this tick.
 
-    In the bar that its entry filled in, a bracket's stop may trigger if the entry is a limit order: on its way from the
-    limit to the stop the price was sure to come later. Everything else of the bracket waits for the next tick.
+    At the close, a market entry with a bracket comes last: exits that it has already rested through the bar before. In
+    the bar that a limit entry filled in, its stop may trigger, for the price came to the stop later than to the limit.
+    Everything else of a bracket waits for the next tick after its entry's fill.
     """
     number, closing = account.ticks(), market.tick.phase == "close"
-    queue, entered = list(account.open_orders()), dict[str | None, OrderType]()
+    entered: dict[str | None, OrderType] = {}
+    queue = sorted(account.open_orders(), key=lambda item: closing and _fills_at_the_close(item))
     for queued in queue:
         item = account.order(queued.request.client_order_id) if queued.in_bracket else queued
         if item is None or not item.is_open or item.working.arrives > number:
@@ -55,6 +57,10 @@ def match_tick(account: VenueAccount, market: TickMarket, *, seed: int, terms: V
             entered[item.request.client_order_id] = item.request.order_type
             known = {one.request.client_order_id for one in queue}
             queue.extend(leg for leg in legs if leg.request.client_order_id not in known)
+
+
+def _fills_at_the_close(item: VenueOrder) -> bool:
+    return item.working.bracket is not None and item.request.order_type == "market"
 
 
 def _decide(item: VenueOrder, market: TickMarket, venue: matching.Venue, *, sees_bar: bool) -> matching.Decision:
