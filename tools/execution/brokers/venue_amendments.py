@@ -2,7 +2,7 @@
 
 `fills` keeps what was executed, as a drop copy does; an amendment names the execution and says how it stands now. The
 commission stays as it was charged. A busted share comes back to an order that is still open; a filled order that lost
-shares ends as cancelled.
+shares ends as cancelled. Message ids rise, so that two amendments of one moment have an order.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from tools.canonical import stable_id
 from tools.errors import ExecutionError
 from tools.execution.brokers import venue_brackets
 from tools.execution.brokers.venue_account import VenueAccount
@@ -106,7 +105,7 @@ def _tell(account: VenueAccount, order: VenueOrder, execution: Execution) -> Ord
     ).fetchone()
     bust = execution.quantity == 0
     message = OrderMessage(
-        id=stable_id("amend", account.name, execution.execution_id, last + 1),
+        id=f"amend_{last + 1:08d}_{execution.execution_id}",
         client_order_id=order.request.client_order_id,
         event=Amendment.BUST if bust else Amendment.CORRECT,
         at=_now(account),
