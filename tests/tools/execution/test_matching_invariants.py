@@ -32,7 +32,7 @@ def bars(draw: st.DrawFn) -> Bar:
 
 
 @st.composite
-def orders(draw: st.DrawFn, **fixed: Any) -> Resting:
+def orders(draw: st.DrawFn) -> Resting:
     kind = draw(st.sampled_from(["market", "limit", "stop", "stop_limit", "trailing_stop"]))
     lives = ["opg", "day", "gtc", "cls", "ioc", "fok"] if kind in ("market", "limit") else ["day", "gtc"]
     terms: dict[str, Any] = {
@@ -44,7 +44,7 @@ def orders(draw: st.DrawFn, **fixed: Any) -> Resting:
         "trail_price": draw(prices) if "trail" in kind else None,
         "triggered": kind in ("stop_limit", "trailing_stop") and draw(st.booleans()),
     }  # fmt: skip
-    return Resting(**{**terms, **fixed})
+    return Resting(**terms)
 
 
 def venue(volume: int, held: int, borrowable: int, noise: str = "0.5") -> Venue:
@@ -57,7 +57,7 @@ def venue(volume: int, held: int, borrowable: int, noise: str = "0.5") -> Venue:
 worlds = st.builds(venue, st.just(0), st.integers(-3_000, 3_000), st.integers(0, 4_000))
 
 
-def matched(order: Resting, bar: Bar, world: Venue, opening: bool) -> Decision:
+def matched(order: Resting, bar: Bar, world: Venue, *, opening: bool) -> Decision:
     seen = Venue(**{**world.__dict__, "volume": bar.volume})
     return at_open(order, bar.open, seen) if opening else at_close(order, bar, seen)
 
@@ -67,7 +67,7 @@ def matched(order: Resting, bar: Bar, world: Venue, opening: bool) -> Decision:
 def test_a_fill_lies_in_its_bar_but_for_slippage_keeps_its_limit_and_what_it_may_take(
     order: Resting, bar: Bar, world: Venue, opening: bool
 ) -> None:
-    decision = matched(order, bar, world, opening)
+    decision = matched(order, bar, world, opening=opening)
     got = decision.execution
     if got is None:
         assert decision.state not in {OrderState.FILLED}
@@ -95,7 +95,7 @@ def test_a_fill_lies_in_its_bar_but_for_slippage_keeps_its_limit_and_what_it_may
 @given(order=orders(), bar=bars(), world=worlds)
 def test_a_session_ends_every_order_but_gtc_and_a_halt_fills_none(order: Resting, bar: Bar, world: Venue) -> None:
     rests = (OrderState.NEW, OrderState.PARTIALLY_FILLED)
-    if matched(order, bar, world, False).state in rests:
+    if matched(order, bar, world, opening=False).state in rests:
         assert order.time_in_force == "gtc"
     stopped = halted(order, "close")
     assert stopped.execution is None

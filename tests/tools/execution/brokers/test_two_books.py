@@ -17,7 +17,7 @@ from tools.execution.types import Fill, Position
 from tools.types import Side
 
 D = Decimal
-NAMES = ("IBM", "DELL", "GIS")
+NAMES: tuple[str, ...] = ("IBM", "DELL", "GIS")
 SESSIONS = 30
 
 
@@ -78,19 +78,19 @@ def send(broker: SimulationBroker, draw: Random, name: str, last: Decimal) -> No
     side, kind = draw.choice(["buy", "sell"]), draw.choice(["market", "limit", "stop", "trailing_stop"])
     away = (last * draw.randint(5, 30) / 1000).quantize(D("0.01"))
     up = 1 if side == "buy" else -1
-    terms: dict[str, Any] = {
+    kinds: dict[str, dict[str, Any]] = {
         "market": {"bracket": {"stop_loss": last - away * 3 * up, "take_profit": last + away * 2 * up}},
         "limit": {"limit_price": last - away * up},
         "stop": {"stop_price": last + away * up},
         "trailing_stop": {"trail_price": away},
-    }[kind]
+    }
     life = draw.choice(["day", "gtc"])
-    broker.submit(order(name, side, draw.randint(1, 900), kind, symbol=name[:-4], time_in_force=life, **terms))
+    broker.submit(order(name, side, draw.randint(1, 900), kind, symbol=name[:-4], time_in_force=life, **kinds[kind]))
 
 
 def live(seed: int) -> tuple[SimulationBroker, OwnBook]:
     """Play sessions of any orders and compare the books at each close."""
-    draw, last = Random(seed), dict.fromkeys(NAMES, D(100))
+    draw, last = Random(seed), {symbol: D(100) for symbol in NAMES}
     broker = make(
         cash=150_000, costs={}, borrow={"annual_bps": 5_000, "limits": dict.fromkeys(NAMES, 2_000)}, credit_bps=900,
         initial_margin="0.4", latency_ticks=seed % 2, reject_rate="0.05",

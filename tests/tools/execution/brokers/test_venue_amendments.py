@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tools.execution.types import OrderState
 D = Decimal
 
 
-def filled(**changes: object) -> tuple[SimulationBroker, str]:
+def filled(**changes: Any) -> tuple[SimulationBroker, str]:
     broker = make(costs={"spread_bps": 0, "impact_bps": 0})
     broker.submit(order(**changes))
     opening(broker, "100", volume=600)
@@ -82,9 +83,10 @@ def test_a_view_that_hears_the_message_knows_what_the_venue_knows() -> None:
 
 def test_what_cannot_be_amended_is_refused() -> None:
     broker, execution_id = filled(quantity=60)
-    for terms in ({"quantity": 61}, {"quantity": -1}, {"price": D(0)}, {"price": D(100)}, {}):
+    refused: list[dict[str, Any]] = [{"quantity": 61}, {"quantity": -1}, {"price": D(0)}, {"price": D(100)}, {}]
+    for terms in refused:
         with pytest.raises(ExecutionError, match="cannot become") as error:
-            broker.correct(execution_id, **terms)  # type: ignore[arg-type]
+            broker.correct(execution_id, **terms)
         assert error.value.code == "invalid_correction"
     broker.bust(execution_id)
     with pytest.raises(ExecutionError, match="nothing after a bust"):

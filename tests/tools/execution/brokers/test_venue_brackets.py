@@ -33,7 +33,7 @@ def test_exits_appear_when_the_entry_fills_and_name_their_parent() -> None:
     assert broker.legs("o1") == ()
     opening(broker, "100")
     stop, profit = legs(broker)
-    assert (stop.order_type, stop.stop_price, profit.order_type, profit.limit_price) == ("stop", 90, "limit", 110)
+    assert (stop.order_type, stop.stop_price, profit.order_type, profit.limit_price) == ("stop", D(90), "limit", D(110))
     assert {(leg.side, leg.quantity, leg.parent_client_order_id) for leg in (stop, profit)} == {("sell", 100, "o1")}
     assert broker.open_orders() == (stop, profit)
     closing(broker, "100 105 95 101")
@@ -132,10 +132,10 @@ def test_a_split_moves_exits_that_rest_and_those_still_to_come() -> None:
     )
     broker.apply_action(action)
     stop, profit = legs(broker)
-    assert (stop.quantity, stop.stop_price, stop.limit_price, profit.limit_price) == (80, 45, 44, 55)
+    assert (stop.quantity, stop.stop_price, stop.limit_price, profit.limit_price) == (80, D(45), D(44), D(55))
     opening(broker, "48", 1)
     later, target = broker.legs("o2")
-    assert (later.quantity, later.stop_price, target.limit_price) == (200, 45, 55)
+    assert (later.quantity, later.stop_price, target.limit_price) == (200, D(45), D(55))
 
 
 def test_a_short_entry_is_bracketed_by_buys() -> None:

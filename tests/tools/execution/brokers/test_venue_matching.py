@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,7 +120,7 @@ def test_what_a_cap_leaves_of_a_triggered_trail_is_a_market_order_and_of_a_stop_
     broker = make()
     broker.submit(order(quantity=200))
     opening(broker, "100")
-    trail = {"kind": "trailing_stop", "trail_price": D(5), "quantity": 100, "reduce_only": True}
+    trail: dict[str, Any] = {"kind": "trailing_stop", "trail_price": D(5), "quantity": 100, "reduce_only": True}
     broker.submit(order("trail", "sell", **trail))
     closing(broker, "100 100 94 95", volume=400)
     broker.submit(order("sl", "sell", kind="stop_limit", stop_price=D(108), limit_price=D(107), reduce_only=True))
