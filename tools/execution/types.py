@@ -174,6 +174,18 @@ class Fill(Frozen):
         return (self.price - self.reference_price) * self.quantity * sign
 
 
+class Charge(Frozen):
+    """Money a venue took for holding: `borrow` for a short, `interest` for credit (`symbol` is None then)."""
+
+    charge_id: str
+    sequence: int
+    kind: Literal["borrow", "interest"]
+    symbol: Symbol | None
+    amount: Decimal = Field(gt=0)
+    session: date
+    at: Instant
+
+
 class Position(Frozen):
     """A book position. `quantity` may be zero; `realised` is net of nothing but price."""
 

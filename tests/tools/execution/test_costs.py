@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.execution.costs import CostModel, commission, noise_factor, slippage_bps, slipped
+from tools.execution.costs import CostModel, commission, noise_factor, session_fee, slippage_bps, slipped
 from tools.types import Side
 
 D = Decimal
@@ -18,12 +18,27 @@ D = Decimal
     ("quantity", "expected"), [(1, "1.00"), (200, "1.00"), (201, "1.00"), (202, "1.01"), (10_000, "50.00")]
 )
 def test_commission_has_a_floor_and_a_rate(quantity: int, expected: str) -> None:
-    assert commission(quantity) == D(expected)
+    assert commission(quantity, D(10)) == D(expected)
+
+
+def test_commission_may_follow_the_value_and_has_a_cap() -> None:
+    model = CostModel(commission_per_share=D(0), commission_bps=D(5), maximum_commission_bps=D(100))
+    assert commission(1_000, D(40), model) == D("20.00")
+    assert commission(100, D("0.50"), model) == D("0.50")
+
+
+def test_a_session_costs_a_252nd_of_a_year() -> None:
+    assert session_fee(D(100_000), D(252)) == D("10.00")
+    assert session_fee(D(100), D(1)) == D("0.00")
+
+
+def test_half_the_spread_is_paid() -> None:
+    assert slippage_bps(100, 10_000, D(1), CostModel(spread_bps=D(10))) == D(5) + D(10)
 
 
 def test_no_commission_for_nothing() -> None:
     with pytest.raises(ValueError, match="quantity 0"):
-        commission(0)
+        commission(0, D(10))
 
 
 def test_impact_grows_with_the_square_root_of_participation() -> None:

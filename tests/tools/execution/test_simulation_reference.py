@@ -1,26 +1,29 @@
 """The simulated venue against a reference written from its published rules, in plain numbers, on the embedded market.
 
-Thirty names, the sessions round the flash crash and a split; entries at the open, limits and stops within the bar, more
-than the participation cap, orders without cash or shares. Every fill, position and the cash agree to the cent.
+Thirty names, the sessions round the flash crash and a split. First the terms that replays use, with entries at the
+open, limits and stops within the bar, more than the participation cap, orders without cash or shares; then every order
+type and time in force, with latency, rejects, halts, borrowed stock and margin. Every fill, position, fee and the cash
+agree to the cent.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from tests.tools.execution.venue_reference import Order, Reference, Rules
 from tools.data.collectors.embedded import EmbeddedMarket
-from tools.data.types import Bar, CorporateAction
+from tools.data.types import Bar
 from tools.execution.brokers.simulation import SimulationBroker
 from tools.execution.types import OrderRequest
+from tools.execution.venue_terms import VenueTerms
 
 D = Decimal
 CENT = D("0.01")
@@ -28,141 +31,7 @@ NAMES = 29
 SESSIONS = 12
 SEED = 11
 CASH = D(3_000_000)
-
-
-@dataclass
-class Order:
-    """An order of the reference, as sent."""
-
-    name: str
-    symbol: str
-    side: str
-    left: int
-    kind: str
-    life: str
-    limit: Decimal | None
-    stop: Decimal | None
-    reduce: bool
-    done: int = 0
-    alive: bool = True
-
-
-@dataclass
-class Reference:
-    """The venue's rules again, in the plainest words: at most a tenth of the volume, half a spread and the square root
-    of participation against the trader, half a cent a share and a dollar at least."""
-
-    seed: int
-    cash: Decimal
-    held: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    cost: dict[str, Decimal] = field(default_factory=lambda: defaultdict(lambda: D(0)))
-    orders: list[Order] = field(default_factory=list)
-    fills: list[tuple[str, str, int, Decimal, Decimal]] = field(default_factory=list)
-    gaps: Counter[str] = field(default_factory=Counter)
-    used: dict[tuple[str, Any], int] = field(default_factory=lambda: defaultdict(int))
-
-    def send(self, order: Order) -> None:
-        held = self.held[order.symbol]
-        short_of = held <= 0 if order.reduce else held < order.left
-        order.alive = not (order.side == "sell" and short_of)
-        self.orders.append(order)
-
-    def open(self, session: Any, prices: dict[str, Decimal], volumes: dict[str, float]) -> None:
-        for order in self.living():
-            price = prices.get(order.symbol)
-            last = order.life == "opg"
-            if order.kind == "stop":
-                continue
-            if price is None:
-                order.alive = not last
-                continue
-            fits = order.limit is None or (price <= order.limit if order.side == "buy" else price >= order.limit)
-            self.trade(order, price if fits else None, int(volumes[order.symbol]), session, last)
-
-    def close(self, session: Any, bars: dict[str, Bar]) -> None:
-        for order in self.living():
-            bar, last = bars.get(order.symbol), order.life != "gtc"
-            if bar is None or order.life == "opg":
-                order.alive = not last
-                continue
-            price: Decimal | None = bar.close
-            if order.kind == "stop":
-                assert order.stop is not None
-                gapped = min(bar.open, order.stop) if order.side == "sell" else max(bar.open, order.stop)
-                touched = bar.low <= order.stop if order.side == "sell" else bar.high >= order.stop
-                price = gapped if touched else None
-                self.gaps[order.side] += touched and gapped != order.stop
-            elif order.kind == "limit":
-                assert order.limit is not None
-                better = max(bar.open, order.limit) if order.side == "sell" else min(bar.open, order.limit)
-                touched = bar.high >= order.limit if order.side == "sell" else bar.low <= order.limit
-                price = better if touched else None
-            self.trade(order, price, bar.volume, session, last)
-
-    def trade(self, order: Order, price: Decimal | None, volume: int, session: Any, last: bool) -> None:
-        held, wanted = self.held[order.symbol], order.left
-        if order.side == "sell" and order.reduce:
-            wanted = min(wanted, held)
-        if order.side == "sell" and (held < wanted or wanted <= 0):
-            order.alive = False
-            return
-        free = volume // 10 - self.used[order.symbol, session]
-        shares = min(wanted, free)
-        if price is None or shares <= 0:
-            order.alive = not last
-            return
-        paid = self.slip(order, price, shares, volume)
-        fee = max(D(1), (D(shares) * 5 / 1000).quantize(CENT, ROUND_HALF_EVEN))
-        if order.side == "buy" and paid * shares + fee > self.cash:
-            order.alive = False
-            return
-        sign = 1 if order.side == "buy" else -1
-        self.cash -= sign * paid * shares + fee
-        self.book(order.symbol, sign * shares, paid)
-        self.used[order.symbol, session] += shares
-        self.fills.append((order.name, order.symbol, shares, paid, fee))
-        order.left -= shares
-        order.done += shares
-        order.alive = order.left > 0 and shares == free and shares < wanted and not last
-
-    def slip(self, order: Order, price: Decimal, shares: int, volume: int) -> Decimal:
-        word = hashlib.sha256(f"{self.seed}:{order.name}".encode()).hexdigest()[:8]
-        chance = D("0.5") + D(int(word, 16)) / 4_294_967_296
-        points = (2 + 100 * (D(shares) / D(volume)).sqrt()) * chance / 10_000
-        moved = price * (1 + points) if order.side == "buy" else price * (1 - points)
-        paid = max(CENT, moved.quantize(CENT, ROUND_HALF_EVEN))
-        if order.limit is not None:
-            paid = min(paid, order.limit) if order.side == "buy" else max(paid, order.limit)
-        return paid
-
-    def book(self, symbol: str, shares: int, price: Decimal) -> None:
-        if shares > 0:
-            before = self.cost[symbol] * self.held[symbol]
-            average = (before + price * shares) / (self.held[symbol] + shares)
-            self.cost[symbol] = average.quantize(D("0.000001"), ROUND_HALF_EVEN)
-        self.held[symbol] += shares
-
-    def split(self, action: CorporateAction) -> None:
-        held = self.held[action.symbol]
-        if held:
-            average = ((self.cost[action.symbol] - action.cash) / action.ratio).quantize(D("0.000001"), ROUND_HALF_EVEN)
-            exact = held * action.ratio
-            whole = exact.to_integral_value(ROUND_FLOOR)
-            self.cash += (action.cash * held + (exact - whole) * average).quantize(CENT, ROUND_HALF_EVEN)
-            self.held[action.symbol], self.cost[action.symbol] = int(whole), average
-        for order in self.living():
-            if order.symbol == action.symbol:
-                order.left = int((order.left * action.ratio).to_integral_value(ROUND_DOWN))
-                order.alive = order.left > 0
-                if order.stop is not None:
-                    order.stop = max(CENT, ((order.stop - action.cash) / action.ratio).quantize(CENT, ROUND_HALF_EVEN))
-                if order.limit is not None:
-                    order.limit = max(
-                        CENT, ((order.limit - action.cash) / action.ratio).quantize(CENT, ROUND_HALF_EVEN)
-                    )
-
-    def living(self) -> list[Order]:
-        return [order for order in self.orders if order.alive]
+PLAIN = Rules()
 
 
 @pytest.fixture(scope="module")
@@ -181,24 +50,55 @@ def broker(tmp_path: Path) -> Iterator[SimulationBroker]:
 class Pair:
     """Sends every order to both."""
 
-    def __init__(self, broker: SimulationBroker, draw: Random) -> None:
+    def __init__(self, broker: SimulationBroker, draw: Random, cash: Decimal = CASH, rules: Rules = PLAIN) -> None:
         self.broker = broker
-        self.reference = Reference(SEED, CASH)
+        self.reference = Reference(SEED, cash, "reference", rules)
         self.draw = draw
         self.count = 0
 
-    def send(
-        self, symbol: str, side: str, shares: int, kind: str, life: str, *, limit: Decimal | None = None,
-        stop: Decimal | None = None, reduce: bool = False,
-    ) -> None:  # fmt: skip
+    def send(self, symbol: str, side: str, shares: int, kind: str, life: str, **terms: Any) -> None:
         self.count += 1
-        name = f"r{self.count}"
+        order = Order(f"r{self.count}", symbol, side, shares, kind, life, **terms)
+        bracket = {"take_profit": order.profit, "stop_loss": order.loss, "stop_loss_limit": order.loss_limit}
         request = {
-            "client_order_id": name, "symbol": symbol, "side": side, "quantity": shares, "order_type": kind,
-            "time_in_force": life, "limit_price": limit, "stop_price": stop, "reduce_only": reduce,
+            "client_order_id": order.name, "symbol": symbol, "side": side, "quantity": shares, "order_type": kind,
+            "time_in_force": life, "limit_price": order.limit, "stop_price": order.stop, "reduce_only": order.reduce,
+            "trail_price": order.trail, "trail_percent": order.percent,
+            "bracket": bracket if order.profit or order.loss else None,
         }  # fmt: skip
         self.broker.submit(OrderRequest.model_validate(request))
-        self.reference.send(Order(name, symbol, side, shares, kind, life, limit, stop, reduce))
+        self.reference.send(order)
+
+    def anything(self, symbol: str, price: Decimal, volume: int) -> None:
+        """An order of any type and time in force, mostly not far from the price."""
+        draw, held, lent = self.draw, self.reference.held[symbol], symbol in self.reference.rules.lent
+        side = draw.choice(["buy", "sell"]) if held or lent else "buy"
+        up = 1 if side == "buy" else -1
+        kind = draw.choice(["market", "limit", "limit", "stop", "stop_limit", "trailing_stop"])
+        lives = ["opg", "day", "gtc", "gtc", "cls", "ioc", "fok"]
+        life = draw.choice(lives if kind in ("market", "limit") else ["day", "gtc", "gtc"])
+        terms: dict[str, Any] = {"reduce": bool(held) and (held < 0) == (side == "buy") and draw.random() < 0.7}
+        if kind == "limit":
+            terms["limit"] = self.off(price, -15 * up, 15 * up)
+        elif kind == "trailing_stop":
+            terms |= draw.choice([{"trail": self.off(price, -990, -970)}, {"percent": D(draw.randint(3, 30)) / 10}])
+        elif kind != "market":
+            terms["stop"] = self.off(price, 1, 25 * up)
+            terms["limit"] = self.off(terms["stop"], -4 * up, 8 * up) if kind == "stop_limit" else None
+        if kind in ("market", "limit") and life in ("day", "gtc") and not terms["reduce"] and draw.random() < 0.8:
+            middle = terms.get("limit", price)
+            terms["loss"] = self.off(middle, -5 * up, -25 * up)
+            terms["loss_limit"] = draw.choice([None, self.off(terms["loss"], -3 * up, 3 * up)])
+            terms["profit"] = draw.choice([None, self.off(middle, 5 * up, 25 * up)])
+        most = abs(held) if terms["reduce"] or not lent else 900
+        large = side == "buy" and price * volume < 10**7 and draw.random() < 0.2
+        shares = volume // 8 if large else draw.randint(1, 900) if side == "buy" else 0
+        self.send(symbol, side, max(1, shares or draw.randint(1, most + 20)), kind, life, **terms)
+
+    def off(self, price: Decimal, least: int, most: int) -> Decimal:
+        """A price some thousandths away, in cents."""
+        part = self.draw.randint(min(least, most), max(least, most))
+        return max(CENT, (price * (1000 + part) / 1000).quantize(CENT))
 
     def near(self, price: Decimal) -> Decimal:
         return (price * self.draw.randint(95, 105) / 100).quantize(CENT)
@@ -242,7 +142,32 @@ class Pair:
         assert theirs == ours.fills
         assert self.broker.positions() == {symbol: held for symbol, held in ours.held.items() if held}
         assert self.broker.cash() == ours.cash
-        assert [order.client_order_id for order in self.broker.open_orders()] == [one.name for one in ours.living()]
+        assert [(charge.symbol, charge.amount) for charge in self.broker.charges(0)] == ours.fees
+        resting = [
+            (order.client_order_id, order.quantity - order.filled_quantity) for order in self.broker.open_orders()
+        ]
+        assert resting == [(order.name, order.left) for order in ours.living()]
+
+    def play(self, market: EmbeddedMarket, day: date) -> None:
+        """A session of any orders, some sent before the open, some after."""
+        at_open, at_close = market.tick(day, "open"), market.tick(day, "close")
+        for action in market.corporate_actions(day, at_open.as_of):
+            self.broker.apply_action(action)
+            self.reference.split(action)
+        opens, bars = market.opens(at_open), market.bars(day, at_close.as_of)
+        volumes = {symbol: float(bar.volume) for symbol, bar in bars.items()}
+        self.some(opens, bars)
+        self.broker.match_open(at_open, opens, volumes)
+        self.reference.open(day, opens, volumes)
+        self.some(opens, bars)
+        self.broker.match_close(at_close, bars)
+        self.reference.close(day, bars)
+        self.agree()
+
+    def some(self, opens: dict[str, Decimal], bars: dict[str, Bar]) -> None:
+        for symbol, price in opens.items():
+            if self.draw.random() < 0.6:
+                self.anything(symbol, price, bars[symbol].volume)
 
 
 @pytest.mark.parametrize("start", ["2009-11-16", "2010-04-28", "2010-06-02"])
@@ -275,3 +200,43 @@ def test_every_fill_on_the_embedded_market_equals_the_reference_to_the_cent(
     refused = [order for order in pair.reference.orders if not order.done and not order.alive]
     assert len(capped) > 10
     assert len(refused) > 10
+
+
+def test_every_order_type_and_time_in_force_equals_the_reference_to_the_cent(
+    market: EmbeddedMarket, broker: SimulationBroker
+) -> None:
+    pair = Pair(broker, Random("kinds"))
+    for day in [day for day in market.sessions if day >= date(2010, 6, 2)][:18]:
+        pair.play(market, day)
+    done = Counter((order.kind, order.life, order.entry is not None) for order in pair.reference.orders if order.done)
+    assert {kind for kind, _, _ in done} == {"market", "limit", "stop", "stop_limit", "trailing_stop"}
+    assert {life for _, life, _ in done} == {"opg", "day", "gtc", "cls", "ioc", "fok"}
+    assert {kind for kind, _, leg in done if leg} == {"limit", "stop", "stop_limit"}
+    assert len(pair.reference.fills) > 300
+
+
+def test_latency_rejects_halts_borrow_and_margin_equal_the_reference_to_the_cent(
+    market: EmbeddedMarket, tmp_path: Path
+) -> None:
+    cash, lent = D(250_000), dict.fromkeys(market.symbols[::2], 700)
+    halted = {date(2010, 6, 4): tuple(market.symbols[:12]), date(2010, 6, 9): ("GIS",)}
+    terms = VenueTerms.model_validate(
+        {
+            "costs": {"spread_bps": 7, "impact_bps": 60}, "participation": "0.02", "latency_ticks": 1,
+            "reject_rate": "0.1", "halted": halted, "borrow": {"annual_bps": 900, "limits": lent},
+            "initial_margin": "0.5", "credit_bps": 800,
+        }
+    )  # fmt: skip
+    rules = Rules(
+        spread=7, impact=60, part=D("0.02"), late=1, refused=D("0.1"), lent=lent, borrow=D(900), margin=D("0.5"),
+        credit=D(800), halted={(day, symbol) for day, symbols in halted.items() for symbol in symbols},
+    )  # fmt: skip
+    broker = SimulationBroker(tmp_path / "v", seed=SEED, starting_cash=cash, account="reference", terms=terms)
+    pair = Pair(broker, Random("terms"), cash, rules)
+    for day in [day for day in market.sessions if day >= date(2010, 6, 2)][:18]:
+        pair.play(market, day)
+    reasons = Counter(one.reason for one in map(broker.find, [order.name for order in pair.reference.orders]) if one)
+    broker.close()
+    assert {"venue_refused", "symbol_halted", "borrow_limit", "no_cash", "no_margin"} <= set(reasons)
+    assert {symbol is None for symbol, _ in pair.reference.fees} == {True, False}
+    assert len(pair.reference.fills) > 200

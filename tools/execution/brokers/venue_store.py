@@ -15,7 +15,7 @@ from tools.errors import ExecutionError, RetryableToolError
 BUSY_TIMEOUT_S = 30.0
 WAL_RETRY_S = 0.01
 
-SCHEMA = (
+FIRST = (
     """CREATE TABLE IF NOT EXISTS accounts (
         account TEXT PRIMARY KEY, seed INTEGER NOT NULL, starting_cash TEXT NOT NULL, cash TEXT NOT NULL,
         last_order INTEGER NOT NULL DEFAULT 0, last_fill INTEGER NOT NULL DEFAULT 0)""",
@@ -37,13 +37,26 @@ SCHEMA = (
         account TEXT NOT NULL, symbol TEXT NOT NULL, kind TEXT NOT NULL, ex_date TEXT NOT NULL,
         PRIMARY KEY (account, symbol, kind, ex_date))""",
 )
+TERMS = (
+    "ALTER TABLE accounts ADD COLUMN terms TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE orders ADD COLUMN working TEXT NOT NULL DEFAULT '{}'",
+    """CREATE TABLE charges (
+        account TEXT NOT NULL, sequence INTEGER NOT NULL, charge TEXT NOT NULL, PRIMARY KEY (account, sequence))""",
+    """CREATE TABLE amendments (
+        account TEXT NOT NULL, sequence INTEGER NOT NULL, execution_id TEXT NOT NULL, message TEXT NOT NULL,
+        PRIMARY KEY (account, sequence))""",
+)
+VERSIONS = (FIRST, TERMS)
+"""What each version of the file adds to the one before; `PRAGMA user_version` counts those applied. Files of the first
+version may say 0, so its statements must bear repetition."""
 
 
 class VenueStore:
     """One connection, used by one thread at a time.
 
-    A busy or vanished file raises RetryableToolError `broker_unreachable` (unknown: ask with `find`), a file
-    that is no venue ExecutionError `venue_corrupt`.
+    An older file is brought to this version on opening. A busy or vanished file raises RetryableToolError
+    `broker_unreachable` (unknown: ask with `find`), a file that is no venue ExecutionError `venue_corrupt`, one of a
+    later version `venue_newer`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,8 +70,7 @@ class VenueStore:
             self._enter_wal()
             self._connection.execute("PRAGMA synchronous = FULL")
         with self.write() as db:
-            for statement in SCHEMA:
-                db.execute(statement)
+            self._upgrade(db)
 
     def close(self) -> None:
         self._finalizer()
@@ -85,6 +97,19 @@ class VenueStore:
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+
+    def _upgrade(self, db: sqlite3.Connection) -> None:
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
+        if version > len(VERSIONS):
+            raise ExecutionError(
+                f"simulation venue {self._path.name} has version {version}, this program knows {len(VERSIONS)}; "
+                "open it with the program that wrote it",
+                code="venue_newer",
+            )
+        for statements in VERSIONS[version:]:
+            for statement in statements:
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {len(VERSIONS)}")
 
     def _enter_wal(self) -> None:
         """Switch the file to WAL. SQLite does not wait for the lock here by itself, so two first openers must."""

@@ -189,8 +189,6 @@ def test_exit_and_stop_together_never_go_short(broker: SimulationBroker) -> None
         (sell(), "no_position"),
         (stop(), "no_position"),
         (sell(reduce_only=False), "no_position"),
-        (buy(time_in_force="ioc"), "unsupported_order"),
-        (buy(time_in_force="gtc", bracket={"stop_loss": D(100)}), "unsupported_order"),
     ],
 )
 def test_what_the_venue_does_not_take_is_rejected_at_once(
