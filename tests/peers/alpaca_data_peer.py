@@ -201,7 +201,7 @@ class AlpacaDataPeer:
 
     def _news(self, names: list[str], query: dict[str, str]) -> list[Json]:
         start, end = (datetime.fromisoformat(query[name]) for name in ("start", "end"))
-        rows = [
+        rows: list[Json] = [
             {
                 "id": number, "headline": item.text, "created_at": text(item.known_at),
                 "updated_at": text(item.known_at), "symbols": list(item.symbols), "source": "peer", "author": "",
