@@ -72,6 +72,7 @@ class AlpacaDataPeer:
             self.articles: list[Json] = []
             self.assets: dict[str, Json] = {}
             self.clock_ahead = timedelta(0)
+            self.logins_refused = 0
 
     def asked(self, path: str) -> list[dict[str, str]]:
         """The queries of the requests for one path, in order."""
@@ -242,6 +243,7 @@ class AlpacaDataPeer:
             connection.send(msgpack.packb([{"T": "success", "msg": "connected"}]))
             login = msgpack.unpackb(_bytes(connection.recv()))
             if (login["key"], login["secret"]) != (KEY, SECRET):
+                self.logins_refused += 1
                 connection.send(msgpack.packb([{"T": "error", "code": 402, "msg": "auth failed"}]))
                 return
             connection.send(msgpack.packb([{"T": "success", "msg": "authenticated"}]))

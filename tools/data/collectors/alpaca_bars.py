@@ -51,6 +51,7 @@ class BarStore:
         if self._damage is not None:
             self._notes.damaged(*self._damage, now)
             self._damage = None
+        self.table.add(names)
         if not sessions:
             return
         first, last = self._schedule.days[0], self._schedule.days[sessions - 1]
@@ -62,7 +63,7 @@ class BarStore:
                 chunk = group[start : start + NAMES]
                 troubles += self._ask(chunk, span, rows)
                 asked |= {name: Span(first, last) for name in chunk if name not in self._refused}
-        if self._benchmark in asked and (self._benchmark, last) not in rows and self._seen(self._benchmark):
+        if self._benchmark in asked and (self._benchmark, last) not in rows and self._lives(self._benchmark, rows):
             raise RetryableToolError(
                 f"Alpaca has no bar of {self._benchmark} for {last} yet, so the bars of that day are not complete; "
                 "ask again in some minutes", code="no_bars",
@@ -70,12 +71,10 @@ class BarStore:
         for trouble in troubles:
             self._notes.dropped(trouble.symbol, f"{trouble.day or 'no date'}: {trouble.why}", now)
         if asked:
-            self.table.add(asked)
             for row in rows.values():
                 self.table.put(row)
             self.table.spans |= asked
             self._cache.save_bars(self.table, now)
-        self.table.add(names)
         self.filled = sessions
 
     def has_history(self, name: str, sessions: int) -> bool:
@@ -140,9 +139,9 @@ class BarStore:
                 yield from (row for row in rows if row.symbol in asked)
             return
 
-    def _seen(self, name: str) -> bool:
-        """Whether the cache knows the name, so that a missing bar is a delay and not a wrong name."""
-        return name in self.table.spans
+    def _lives(self, name: str, rows: Mapping[tuple[str, date], BarRow]) -> bool:
+        """Whether the feed has bars of the name, so that a missing one is a delay and not a wrong name."""
+        return name in self.table.spans or any(symbol == name for symbol, _ in rows)
 
 
 def opening_prices(client: AlpacaClient, names: Sequence[str], day: date, feed: str) -> dict[str, Decimal]:

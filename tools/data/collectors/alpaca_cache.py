@@ -124,7 +124,10 @@ class AlpacaCache:
         for position, symbol in enumerate(symbols):
             for grid, source in zip(table.grids, grids, strict=True):
                 grid[ours, table.columns[symbol]] = source[theirs, position]
-        table.spans = spans
+        table.spans = {
+            name: Span(max(span.first, days[0]), min(span.last, days[-1]))
+            for name, span in spans.items() if span.first <= days[-1] and days[0] <= span.last
+        }  # fmt: skip
         return table, damage
 
     def save_bars(self, table: BarTable, fetched_at: datetime) -> None:

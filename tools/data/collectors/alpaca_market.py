@@ -1,8 +1,8 @@
 """Alpaca's daily bars as the desk's market: fetched once, then only what is missing, and never ahead of the clock.
 
 A daily bar is known at its session's close, and taken when the feed can no longer change it, `settle` later. The
-opening price of a session is the open of the feed's daily bar in progress (from the snapshots); a name that has not
-traded yet has none. Prices stay raw; `panel` adjusts for the actions in effect at the clock.
+opening price of a session is the open of the feed's daily bar in progress (from the snapshots), later of the settled
+bar; a name that has not traded yet has none. Prices stay raw; `panel` adjusts for the actions in effect at the clock.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class AlpacaMarket:
         instruments: Mapping[str, Instrument],
         symbols: Sequence[str] | None = None,
         anchor: date | None = None,
-        feed: Literal["iex", "sip", "delayed_sip"] = "iex",
+        feed: Literal["iex", "sip"] = "iex",
         history: int = HISTORY,
         horizon: int = HORIZON,
         benchmark: str = BENCHMARK,
@@ -168,6 +168,8 @@ class AlpacaMarket:
             now = self._now()
             for clock in (tick.as_of, now):
                 require_known(session.opens, clock, f"the open of {tick.session}")
+            if row < self._final(now):
+                self._ready(session.closes)
             known = self._opened.setdefault(tick.session, {})
             if row < self._bars.filled:
                 for symbol in self._symbols:

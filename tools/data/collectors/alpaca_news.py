@@ -16,7 +16,10 @@ NAMES = 50
 
 
 class NewsDesk:
-    """Headlines about our names fetched so far; what names none of them is not asked for. A later version of an article we have does not replace it; neither does a copy."""
+    """Headlines about our names fetched so far; what names none of them is not asked for.
+
+    A later version of an article we have does not replace it, and a copy of one is not taken.
+    """
 
     def __init__(self, client: AlpacaClient) -> None:
         self._client = client

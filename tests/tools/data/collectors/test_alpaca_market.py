@@ -131,6 +131,22 @@ def test_opens_of_a_settled_session_come_from_its_bar(market: AlpacaMarket, peer
     assert len(peer.asked("stocks/snapshots")) == before
 
 
+def test_opens_of_a_missed_session_come_from_its_bar(market: AlpacaMarket, peer: AlpacaDataPeer) -> None:
+    peer.day.to_close(market.sessions[123])
+    opens = market.opens(market.tick(market.anchor, "open"))
+    assert opens["IBM"] == peer.day.bars(market.anchor)["IBM"].open
+    assert peer.asked("stocks/snapshots") == []
+
+
+def test_a_feed_that_is_behind_at_the_start_is_asked_again(peer: AlpacaDataPeer, tmp_path: Path) -> None:
+    peer.spoiled[("SPY", peer.day.days[START])] = {"c": None}
+    with pytest.raises(RetryableToolError) as refusal:
+        market_of(peer, tmp_path)
+    assert refusal.value.code == "no_bars"
+    peer.spoiled.clear()
+    assert market_of(peer, tmp_path).panel(peer.day.now, 1).sessions == (peer.day.days[START],)
+
+
 def test_a_bar_is_taken_when_it_is_final_and_not_before(market: AlpacaMarket, peer: AlpacaDataPeer) -> None:
     closing = market.tick(market.anchor, "close").as_of
     peer.day.to_open(market.anchor)
