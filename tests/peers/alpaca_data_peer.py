@@ -10,6 +10,7 @@ It tells what is known at `day.now` and nothing else. `script` holds the faults 
     endless          every page points to itself
     repeat_page      the page comes twice, under another token
     wrong_token      the next page has a token that is refused
+    two_bars         the first bar comes a second time with another volume
 
 `spoiled` replaces fields of single bars, e.g. `{("IBM", day): {"c": -1}}`; `unknown` names are refused by name, as
 Alpaca does with malformed ones; `hidden` names are left out of every answer.
@@ -33,8 +34,6 @@ from tests.peers.alpaca_book import Json, Refused
 from tests.peers.alpaca_day import NEW_YORK, AlpacaDay, text
 from tests.peers.alpaca_peer import KEY, SECRET, _Handler, _Server
 from tools.data.types import Bar
-
-OWN_FAULTS = ("empty", "endless", "repeat_page", "wrong_token")
 
 
 class AlpacaDataPeer:
@@ -140,6 +139,8 @@ class AlpacaDataPeer:
                 bar = self.day.bars(session.day).get(name)
                 if bar is not None:
                     rows.append((name, self._bar(bar, stamp, whole=session.closes <= self.day.now)))
+        if fault == "two_bars":
+            rows.insert(1, (rows[0][0], {**rows[0][1], "v": 1}))
         found, token = self._cut([] if fault == "empty" else rows, query, fault, size=min(self.page, 10_000))
         grouped: dict[str, list[Json]] = {}
         for name, raw in found:

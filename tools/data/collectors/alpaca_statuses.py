@@ -10,6 +10,7 @@ import asyncio
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -104,19 +105,27 @@ class StatusFeed:
     async def _listen(self) -> None:
         from websockets.exceptions import WebSocketException
 
+        failures = (
+            OSError,
+            TimeoutError,
+            ValueError,
+            KeyError,
+            TypeError,
+            IndexError,
+            AttributeError,
+            WebSocketException,
+        )
         wait = self._backoff[0]
         while True:
             stream = _stream(*self._keys, feed=self._feed, url=self._url)
             try:
-                await asyncio.wait_for(_subscribe(stream), OPEN_TIMEOUT_S)
-                self._reset(self._clock())
-                wait = self._backoff[0]
-                async for raw in _socket(stream):
-                    for message in _messages(raw):
-                        self._take(message)
-            except (OSError, TimeoutError, ValueError, KeyError, TypeError, IndexError, AttributeError,
-                    WebSocketException):  # fmt: skip
-                self._reset(None)
+                with suppress(*failures):
+                    await asyncio.wait_for(_subscribe(stream), OPEN_TIMEOUT_S)
+                    self._reset(self._clock())
+                    wait = self._backoff[0]
+                    async for raw in _socket(stream):
+                        for message in _messages(raw):
+                            self._take(message)
             finally:
                 self._reset(None)
                 await _close(stream)

@@ -17,7 +17,7 @@ from tools.data.collectors.alpaca_market import AlpacaMarket
 from tools.data.types import CorporateAction
 
 D = Decimal
-KINDS = {
+KINDS: dict[str, tuple[dict[str, Any], str, Decimal, Decimal]] = {
     "forward_splits": ({"old_rate": 1, "new_rate": 2}, "split", D(2), D(0)),
     "reverse_splits": ({"old_rate": 10, "new_rate": 1}, "split", D("0.1"), D(0)),
     "stock_dividends": ({"rate": 0.05}, "split", D("1.05"), D(0)),

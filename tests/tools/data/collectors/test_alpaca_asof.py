@@ -16,7 +16,7 @@ from tests.tools.data.collectors.alpaca_help import SETTLED, market_of, new_day
 from tools.data.collectors.alpaca_market import AlpacaMarket
 from tools.data.collectors.embedded import EmbeddedMarket
 from tools.errors import FutureDataError
-from tools.types import Tick
+from tools.types import Phase, Tick
 
 ANCHOR, NOW = 241, 240
 EPOCH = datetime.fromisoformat("2020-01-01T00:00:00Z")
@@ -66,7 +66,7 @@ def test_nothing_is_read_before_it_is_known(late: AlpacaMarket, position: int, p
 def test_a_panel_is_what_the_source_gives_at_the_same_tick(
     late: AlpacaMarket, source: EmbeddedMarket, position: int, phase: str, lookback: int
 ) -> None:
-    which = "open" if phase == "open" else "close"
+    which: Phase = "open" if phase == "open" else "close"
     ours = late.panel(late.tick(late.sessions[position], which).as_of, lookback)
     theirs = source.panel(source.tick(source.sessions[position], which).as_of, lookback)
     for name in ("open", "high", "low", "close", "volume"):

@@ -240,6 +240,16 @@ def test_a_bar_that_cannot_be_is_dropped_and_reported(
     assert ("dropped_bar", "IBM") in _codes(market, after)
 
 
+def test_two_different_bars_for_one_session_are_none(market: AlpacaMarket, peer: AlpacaDataPeer) -> None:
+    tick = market.tick(market.anchor, "close")
+    peer.day.to(tick.as_of + SETTLED)
+    peer.script.append("two_bars")
+    assert set(market.bars(market.anchor, tick.as_of)) == set(NAMES) - {"BF.B"}
+    after = market.tick(market.sessions[121], "close")
+    peer.day.to(after.as_of + SETTLED)
+    assert ("dropped_bar", "BF.B") in _codes(market, after)
+
+
 def test_a_jump_that_no_action_explains_is_found(market: AlpacaMarket, peer: AlpacaDataPeer) -> None:
     price = float(peer.day.bars(market.anchor)["IBM"].close) / 2
     peer.spoiled[("IBM", market.anchor)] = dict.fromkeys("ohlc", price)

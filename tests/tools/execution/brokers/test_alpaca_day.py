@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -83,7 +84,7 @@ def test_an_order_after_the_opening_moment_fills_when_the_day_trades(day: Alpaca
 
 def test_a_limit_the_open_does_not_meet_waits_or_ends(day: AlpacaDay, broker: AlpacaBroker) -> None:
     bar = day.bars(_next(day))["IBM"]
-    beyond = {"order_type": "limit", "limit_price": bar.low - 20}
+    beyond: dict[str, Any] = {"order_type": "limit", "limit_price": bar.low - 20}
     broker.submit(buy("auction", time_in_force="opg", **beyond))
     broker.submit(buy("today", **beyond))
     day.to_open(_next(day))
