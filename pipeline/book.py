@@ -10,7 +10,8 @@ from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import CaseRow, EquityRow, OrderRow, PositionRow, RunRow
-from tools.data.types import CorporateAction, MarketData
+from pipeline.store import now
+from tools.data.types import CorporateAction, MarketData, VenueState
 from tools.execution.positions import apply_corporate_action, apply_fill
 from tools.execution.types import TERMINAL, Fill, Position
 from tools.risk.groups import Groups, within
@@ -99,7 +100,8 @@ def market_view(
 ) -> MarketView:
     """What a control may know of a symbol now; what is missing stays None, and missing blocks.
 
-    The sample market holds no volatility pauses and replays on one clock; elsewhere a feed must say so.
+    The sample market holds no volatility pauses and replays on one clock; elsewhere a feed that is a `VenueState`
+    says so, and what it does not know stays None.
     """
     unknown = session.exec(
         select(OrderRow).where(OrderRow.run_id == run.id, OrderRow.symbol == symbol, OrderRow.state == "unknown")
@@ -108,11 +110,23 @@ def market_view(
     replayed = run.mode == "replay"
     trading_day = tick.session in market.sessions
     book = {row.symbol for row in open_positions(session, run.id)} | {case.symbol for case in _waiting(session, run.id)}
-    return MarketView(
+    seen = MarketView(
         symbol=symbol, sector=market.instrument(symbol).sector, price=price, atr=atr, adv=adv, data_age_hours=age,
         unknown_order=unknown is not None, trading_day=trading_day,
         in_hours=trading_day and _within_hours(market, tick), volatility_paused=False if replayed else None,
         clock_skew_seconds=0.0 if replayed else None, group=within(groups, symbol, book),
+    )  # fmt: skip
+    return _as_the_venue_says(seen, market, tick) if not replayed and isinstance(market, VenueState) else seen
+
+
+def _as_the_venue_says(seen: MarketView, venue: VenueState, tick: Tick) -> MarketView:
+    tradable = venue.tradable(seen.symbol)
+    return seen.model_copy(
+        update={
+            "halted": None if tradable is None else not tradable,
+            "volatility_paused": venue.paused(seen.symbol, tick.as_of),
+            "borrow_available": venue.borrow(seen.symbol), "clock_skew_seconds": venue.clock_skew_seconds(now()),
+        }
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -41,6 +42,7 @@ class AlpacaBook:
         self.accepted: Counter[str] = Counter()
         self.updates: list[Json] = []
         self.now = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+        self.calendar: Callable[[], Json] | None = None
 
     def account(self) -> Json:
         return {
@@ -50,6 +52,8 @@ class AlpacaBook:
         }  # fmt: skip
 
     def clock(self) -> Json:
+        if self.calendar is not None:
+            return self.calendar()
         return {
             "timestamp": _text(self.now), "is_open": True, "next_open": _text(self.now + timedelta(days=1)),
             "next_close": _text(self.now + timedelta(hours=6)),

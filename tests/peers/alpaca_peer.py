@@ -55,6 +55,7 @@ class AlpacaPeer:
     def __init__(self, seed: int = 0, *, hang_s: float = 0.5, slow_s: float = 0.01) -> None:
         self.hang_s = hang_s
         self.slow_s = slow_s
+        self.retry_after: str | None = None
         self.lock = threading.RLock()
         self.stopping = threading.Event()
         self._http = _Server(("127.0.0.1", 0), _Handler)
@@ -273,7 +274,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 64
-    peer: AlpacaPeer
+    peer: Any
+    """An AlpacaPeer, or a peer for reading with the same `step` and `carry_out`."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is part of the game."""
@@ -312,7 +314,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         status, answer = (0, None) if fault in BEFORE else peer.carry_out(fault, method, path, query, body)
         if fault in STATUS:
-            self._answer(STATUS[fault], {"message": f"the peer is in fault {fault}"})
+            self._answer(STATUS[fault], {"message": f"the peer is in fault {fault}"}, retry_after=peer.retry_after)
         elif fault in ("timeout_before", "timeout_after"):
             peer.stopping.wait(peer.hang_s)
             self._die()
@@ -328,12 +330,14 @@ class _Handler(BaseHTTPRequestHandler):
                 peer.stopping.wait(peer.slow_s)
             self._answer(status, answer)
 
-    def _answer(self, status: int, answer: Any, *, cut: bool = False) -> None:
+    def _answer(self, status: int, answer: Any, *, cut: bool = False, retry_after: str | None = None) -> None:
         data = b"" if status == 204 else answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
         try:
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(data) + (10 if cut else 0)))
+            if retry_after is not None:
+                self.send_header("retry-after", retry_after)
             self.end_headers()
             self.wfile.write(data[: len(data) // 2] if cut else data)
         except OSError:

@@ -49,12 +49,21 @@ class Traced(Protocol):
     def repaired(self, session: date, as_of: datetime) -> tuple[str, ...]: ...
 
 
+@runtime_checkable
+class Noticing(Protocol):
+    """A market that reports what it noticed while it fetched."""
+
+    def noticed(self, tick: Tick) -> tuple[QualityIssue, ...]: ...
+
+
 def inspect(market: MarketData, tick: Tick, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> tuple[QualityIssue, ...]:
     """Every issue visible at `tick`, in a fixed order; empty when the data are sound.
 
     Prices are compared after adjustment for known corporate actions, so a split the market knows of is no issue.
     """
     found = [*_missing_sessions(market, tick), *_stale_series(market, tick, thresholds)]
+    if isinstance(market, Noticing):
+        found += market.noticed(tick)
     if tick.phase == "close":
         found += _closed_bars(market, tick, thresholds)
     else:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +82,7 @@ class QualityIssue(Frozen):
 
     code: Literal[
         "missing_session", "missing_bar", "repaired_bar", "zero_volume", "frozen_price", "unexplained_jump",
-        "stale_series",
+        "stale_series", "left_out", "dropped_bar", "damaged_cache", "late_action", "unbooked_action", "clock_back",
     ]  # fmt: skip
     severity: Severity
     symbol: Symbol | None = None
@@ -90,7 +90,7 @@ class QualityIssue(Frozen):
     session: date
     value: float
     limit: float
-    unit: Literal["sessions", "rows", "shares", "fraction", "days"]
+    unit: Literal["sessions", "rows", "shares", "fraction", "days", "seconds"]
     message: str
 
 
@@ -176,4 +176,28 @@ class MarketData(Protocol):
 
     def headlines(self, since: datetime, as_of: datetime) -> tuple[Headline, ...]:
         """Headlines with `since < known_at <= as_of`, oldest first."""
+        ...
+
+
+@runtime_checkable
+class VenueState(Protocol):
+    """What a venue says of itself and of its names right now. None is not known, and what is not known blocks.
+
+    Answers come from memory, never from the network, so that they may be asked inside a transaction.
+    """
+
+    def clock_skew_seconds(self, now: datetime) -> float | None:
+        """The desk's clock minus the venue's, the uncertainty of the measurement added to its size."""
+        ...
+
+    def paused(self, symbol: str, as_of: datetime) -> bool | None:
+        """Whether trading in the symbol is paused or halted."""
+        ...
+
+    def borrow(self, symbol: str) -> bool | None:
+        """Whether shares of the symbol can be borrowed easily."""
+        ...
+
+    def tradable(self, symbol: str) -> bool | None:
+        """Whether the venue takes orders in the symbol at all."""
         ...

@@ -10,6 +10,7 @@ import pytest
 from tools.data import quality
 from tools.data.collectors.embedded import EmbeddedMarket
 from tools.data.types import QualityIssue
+from tools.types import Tick
 
 ACTION_DAYS = ("2009-09-01", "2010-06-09", "2010-06-14", "2010-07-20")
 
@@ -87,3 +88,24 @@ def test_the_summary_counts_repairs_of_the_whole_file(market: EmbeddedMarket) ->
     assert summary.repaired_rows == 78
     assert (summary.sessions, summary.names, len(summary.missing_sessions)) == (245, 379, 7)
     assert summary.dataset_sha256 == market.dataset_sha256
+
+
+def test_what_a_market_noticed_itself_is_among_the_issues_of_its_session(market: EmbeddedMarket) -> None:
+    tick = market.tick(market.sessions[50], "close")
+    noticed = QualityIssue(
+        code="damaged_cache",
+        severity="warning",
+        session=tick.session,
+        value=1,
+        limit=0,
+        unit="rows",
+        message="it broke",
+    )
+
+    class Noticing(EmbeddedMarket):
+        def noticed(self, at: Tick) -> tuple[QualityIssue, ...]:
+            return (noticed,) if at.session == tick.session else ()
+
+    told = Noticing(["IBM"])
+    assert noticed in quality.inspect(told, tick)
+    assert noticed not in quality.inspect(told, market.tick(market.sessions[51], "close"))

@@ -16,10 +16,11 @@ from tools.data.adjust import Adjustment, adjustment
 from tools.data.asof import require_known
 from tools.data.collectors import reference, series
 from tools.data.collectors.prices import read_prices
+from tools.data.panels import adjusted_panel
 from tools.data.sessions import Schedule, Session, exchange_sessions, missing_between, require_aware
 from tools.data.types import Bar, CorporateAction, Headline, Instrument, Observation, Panel
 from tools.data.universe import choose, unknown_symbol
-from tools.errors import ConfigError, DataError
+from tools.errors import ConfigError
 from tools.packages import package_file
 from tools.types import Tick
 
@@ -122,26 +123,9 @@ class EmbeddedMarket:
         An action is in effect from the open of its ex-date, so that at an open tick the panel compares with that
         tick's opening prices. DataError with code `invalid_lookback`, `no_closed_session` or `unknown_symbol`.
         """
-        if lookback < 1:
-            raise DataError(f"lookback is {lookback} sessions; ask for at least 1", code="invalid_lookback")
-        end = self._schedule.closed(as_of)
-        if not end:
-            raise DataError(
-                f"no session had closed at {instant_text(as_of)}; the first closes at "
-                f"{instant_text(self._schedule.sessions[0].closes)}",
-                code="no_closed_session",
-            )
-        start = max(0, end - lookback)
-        names, columns = self._select(symbols)
-        grids = [grid[start:end, columns].copy() for grid in self._fields]
-        opened = self._schedule.opened(as_of)
-        for item in self._adjustments:
-            if start < item.row < opened and item.action.known_at <= as_of and item.action.symbol in names:
-                column, rows = names[item.action.symbol], min(item.row, end) - start
-                for grid in grids[:4]:
-                    grid[:rows, column] *= item.price
-                grids[4][:rows, column] *= item.volume
-        return Panel(self._schedule.days[start:end], tuple(names), *grids)
+        return adjusted_panel(
+            self._schedule, self._column, self._fields, self._adjustments, as_of, lookback, symbols
+        )  # fmt: skip
 
     def opens(self, tick: Tick) -> dict[str, Decimal]:
         """Raw opening prices of the tick's session; FutureDataError before the open."""
@@ -188,15 +172,6 @@ class EmbeddedMarket:
         """Chosen names whose High or Low was repaired in a closed session; FutureDataError before its close."""
         require_known(self._schedule.session(session).closes, as_of, f"the bar of {session}")
         return tuple(symbol for symbol in self._symbols if (session, symbol) in self._repaired)
-
-    def _select(self, symbols: Sequence[str] | None) -> tuple[dict[str, int], list[int] | slice]:
-        if symbols is None:
-            return self._column, slice(None)
-        for symbol in symbols:
-            if symbol not in self._column:
-                raise unknown_symbol(symbol, self._symbols)
-        names = {symbol: position for position, symbol in enumerate(dict.fromkeys(symbols))}
-        return names, [self._column[symbol] for symbol in names]
 
     def _adjustment(self, action: CorporateAction) -> Adjustment:
         row = bisect_left(self._schedule.days, action.ex_date)

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from tools.alpaca_wire import TIMEOUT_S, single_attempt
 from tools.errors import ConfigError, ExecutionError, RetryableToolError
 
 if TYPE_CHECKING:
     from alpaca.trading.client import TradingClient
 
 LIVE_HOST = "api.alpaca.markets"
-TIMEOUT_S = (5.0, 10.0)
 REFUSALS = frozenset({400, 403, 404, 405, 409, 422})
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
@@ -117,16 +115,6 @@ def _trading_client(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # alpaca-py imports websockets.legacy
         from alpaca.trading.client import TradingClient
-    from requests import Response, Session
-
-    class OneAttempt(Session):
-        def request(self, *args: Any, **kwargs: Any) -> Response:
-            response = super().request(*args, **{"timeout": timeout_s, **kwargs})
-            response.json = partial(response.json, parse_float=Decimal)  # type: ignore[method-assign]
-            return response
 
     client = TradingClient(key_id, secret_key, paper=not live, raw_data=True, url_override=base_url)
-    client._session = OneAttempt()
-    client._retry = 0
-    client._retry_codes = []
-    return client
+    return single_attempt(client, timeout_s)
