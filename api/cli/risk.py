@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -15,8 +16,46 @@ DIMENSIONS = ("sector", "strategy", "agent", "symbol")
 
 
 def register(app: typer.Typer) -> None:
-    """Add this command to the command line."""
+    """Add these commands to the command line."""
     app.command("risk")(risk)
+    app.command("controls")(controls)
+
+
+def controls(ctx: typer.Context, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List every control: the rule it answers to, its limit, and how much of it is used now."""
+    from api.cli.desk import open_desk
+
+    call = Call.of(ctx, home, as_json)
+    with open_desk(call) as desk:
+        items = desk.get("/controls")["items"]
+    if call.as_json:
+        print_json(items)
+        return
+    rows = (
+        (
+            item["control"].replace("_", " "), item["rule"], "hard" if item["hard"] else "soft", _limit(item),
+            _used(item), item["basis"],
+        )
+        for item in items
+    )  # fmt: skip
+    print_table("controls", ("control", "rule", "", "limit#", "use#", "measured on"), rows)
+
+
+def _limit(item: dict[str, Any]) -> str:
+    if item["limit"] is None or item["unit"] == "flag":
+        return "must not be" if item["unit"] == "flag" else "by the order"
+    if item["unit"] == "share":
+        return f"{Decimal(item['limit']) * 100:.2f} %"
+    unit = {"price": "ATR", "count": "", "quantity": "shares", "money": ""}.get(item["unit"], item["unit"])
+    return f"{Decimal(item['limit']):,} {unit}".rstrip()
+
+
+def _used(item: dict[str, Any]) -> str:
+    if item["use"] is None:
+        return "not measured"
+    if item["unit"] == "flag":
+        return "raised" if Decimal(item["use"]) else "clear"
+    return f"{Decimal(item['use']) * 100:.0f} %"
 
 
 def risk(

@@ -6,14 +6,16 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from api.dependencies import READ, StoreDep
 from api.schemas import Body
 from pipeline import risk_view
+from pipeline.controls_view import control_register
 from tools.errors import ToolRejected
 from tools.risk.exposure import ExposureReport
 from tools.risk.measures.types import Shock, StressResult, WhatIf
+from tools.risk.uses import ControlUse
 from tools.types import Symbol
 
 router = APIRouter(tags=["risk"], dependencies=READ)
@@ -34,6 +36,19 @@ class WhatIfRequest(Body):
     side: Literal["buy", "sell"]
     quantity: Annotated[int, Field(ge=1, le=10_000_000)]
     stop_price: Annotated[Decimal | None, Field(default=None, gt=0)] = None
+
+
+class ControlList(BaseModel):
+    items: tuple[ControlUse, ...]
+    next: None = None
+    total: int
+
+
+@router.get("/controls")
+def list_controls(store: StoreDep) -> ControlList:
+    """List every control with the rule it answers to, its limit, and how much of it is used at the last close."""
+    found = control_register(store)
+    return ControlList(items=found, total=len(found))
 
 
 @router.get("/risk")

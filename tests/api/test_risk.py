@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import func, select
 
 from memory.tables import EvidenceRow, LedgerRow
+from tools.risk.controls import CONTROLS
 
 from .conftest import Seeded
 
@@ -107,3 +108,13 @@ def test_a_case_explained_before_there_were_what_ifs_has_none(client: TestClient
 @pytest.mark.parametrize(("method", "path"), [("GET", "risk"), ("GET", "exposure"), ("POST", "risk/stress")])
 def test_a_stranger_sees_no_risk(app_client: TestClient, method: str, path: str) -> None:
     assert app_client.request(method, f"/api/v1/{path}", json={}).status_code == 401
+
+
+def test_every_control_is_listed_with_rule_limit_and_use(client: TestClient) -> None:
+    found = client.get("/api/v1/controls").json()
+    assert found["total"] == len(found["items"]) == len(CONTROLS)
+    assert all(item.keys() >= {"control", "rule", "limit", "use"} and item["rule"] for item in found["items"])
+    named = {item["control"]: item for item in found["items"]}
+    assert (named["position_share"]["limit"], named["position_share"]["basis"]) == ("0.04", "book")
+    assert named["position_share"]["use"] == "0.3319"
+    assert named["restricted"]["use"] is None

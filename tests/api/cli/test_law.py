@@ -71,3 +71,22 @@ def test_an_order_is_shown_with_its_evidence(quarterdeck: Quarterdeck, seeded: S
     assert page.status == 0, page.err
     assert "buy 100 IBM" in page.out
     assert seeded.evidence_id in page.out
+
+
+def test_controls_print_their_rule_limit_and_use(quarterdeck: Quarterdeck, seeded: Seeded) -> None:
+    listed = quarterdeck("controls", "--json").json
+    assert isinstance(listed, list)
+    assert len(listed) == len(CONTROLS)
+    assert all(item.keys() >= {"control", "rule", "limit", "use"} for item in listed)
+    shown = quarterdeck("controls").out
+    assert "max notional" in shown
+    assert "RTS 6 Art. 15(1)(b)" in shown
+    assert "must not be" in shown
+
+
+def test_a_blocked_case_is_let_past_on_the_command_line(quarterdeck: Quarterdeck, seeded: Seeded) -> None:
+    refused = quarterdeck("cases", "override", seeded.case_id, "--reason", "a client's wish")
+    assert refused.status == 1
+    assert "not blocked by a control" in refused.err
+    missing = quarterdeck("cases", "override", "case_none", "--reason", "a client's wish", "--json")
+    assert missing.status == 1

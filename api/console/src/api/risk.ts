@@ -1,4 +1,4 @@
-import type { Side } from "./types";
+import type { Check, Side } from "./types";
 
 /** Shapes of /risk, /exposure, /risk/stress and /risk/what-if. Statistics are numbers, money and shares decimal strings. */
 
@@ -128,4 +128,15 @@ export interface WhatIf {
   marginal_var: string | null;
   confidence: number;
   window_sessions: number;
+}
+
+export interface ControlUse {
+  control: string;
+  rule: string;
+  limit: string | null;
+  use: string | null;
+  value: string | null;
+  unit: Check["unit"];
+  hard: boolean;
+  basis: "book" | "orders";
 }

@@ -123,7 +123,7 @@ export interface Check {
   control: string;
   value: string | null;
   limit: string | null;
-  unit: "money" | "share" | "quantity" | "price" | "hours" | "count" | "flag";
+  unit: "money" | "share" | "quantity" | "price" | "hours" | "seconds" | "count" | "flag";
   verdict: Verdict;
   rule: string;
   message: string;

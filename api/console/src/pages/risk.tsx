@@ -1,7 +1,8 @@
 import { useResource } from "../api/live";
-import { DIMENSIONS, type Exposure, type Risk } from "../api/risk";
-import type { Desk } from "../api/types";
+import { DIMENSIONS, type ControlUse, type Exposure, type Risk } from "../api/risk";
+import type { Desk, Page } from "../api/types";
 import { Empty, Failed, Loading, Panel, Tag } from "../parts/basics";
+import { ControlsTable } from "../parts/controls_table";
 import { ContributionTable, ExposureTable, LimitBars, MeasuresTable } from "../parts/measures";
 import { ProtectionChart } from "../parts/protection";
 import { StressForm, StressMoves, StressTable, WhatIfForm } from "../parts/stress";
@@ -14,6 +15,7 @@ const MOVED_BY = ["desk", "positions", "cases"] as const;
 export function RiskPage({ desk }: { desk: Desk | null }) {
   const risk = useResource<Risk>("/risk", MOVED_BY);
   const exposure = useResource<Exposure>("/exposure", MOVED_BY);
+  const controls = useResource<Page<ControlUse>>("/controls", MOVED_BY);
   const found = risk.data;
   return (
     <div className="stack">
@@ -47,6 +49,12 @@ export function RiskPage({ desk }: { desk: Desk | null }) {
           <div className="exposures">
             {DIMENSIONS.map((name) => <ExposureTable key={name} title={name} items={exposure.data?.[name] ?? []} />)}
           </div>
+        </Panel>
+      )}
+      {controls.error ? <Failed error={controls.error} retry={controls.reload} /> : null}
+      {controls.data && (
+        <Panel title="Controls" aside={`${controls.data.total}, checked before anybody is asked and again at the open`}>
+          <ControlsTable items={controls.data.items} />
         </Panel>
       )}
     </div>
