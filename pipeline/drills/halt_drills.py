@@ -6,7 +6,7 @@ refused as its action says, and everything else ends share for share as it did t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sqlmodel import select
@@ -14,18 +14,8 @@ from sqlmodel import select
 from memory.tables import HaltRow, PositionRow
 from pipeline import halt, halt_program, halt_release
 from pipeline.drills.report import Line
-from pipeline.drills.scratch import (
-    IN_FLIGHT,
-    MIX,
-    DrillError,
-    Kind,
-    Part,
-    Scene,
-    Stage,
-    answer_questions,
-    key_of,
-    on_copy,
-)
+from pipeline.drills.scratch import DrillError
+from pipeline.drills.stage import IN_FLIGHT, MIX, Kind, Part, Scene, Stage, answer_questions, on_copy
 from pipeline.halt_scope import ACTIONS, SCOPES, Action, Scope
 from pipeline.store import Principal
 from tools.errors import ApprovalError
@@ -76,7 +66,7 @@ def targets_of(stage: Stage, scope: Scope) -> tuple[str | None, ...]:
         known = [part for part in stage.of(kind) if (part.strategy, part.reasoner) == MIX[0]]
         if not known:
             raise DrillError(f"the scratch desk has nothing {kind} of {' and '.join(MIX[0])}: correct its symbols")
-        firsts.append(key_of(known[0], scope))
+        firsts.append(known[0].key(scope))
     return tuple(dict.fromkeys(firsts))
 
 
@@ -95,7 +85,7 @@ class _Cell:
     def __init__(self, scene: Scene, usual: Usual, scope: Scope, action: Action) -> None:
         self.scene, self.usual, self.scope, self.action = scene, usual, scope, action
         self.targets = targets_of(scene.stage, scope)
-        named = [part for part in scene.stage.parts if key_of(part, scope) in self.targets]
+        named = [part for part in scene.stage.parts if part.key(scope) in self.targets]
         self.named = {kind: [part for part in named if part.kind == kind] for kind in KINDS}
         self.outside = [part for part in scene.stage.parts if part not in named]
         self.failures: list[str] = []
@@ -139,7 +129,7 @@ class _Cell:
         """Orders that must leave the venue: entries for every action but `no_new`, stops under a flatten as well."""
         gone = {self.entries[part.case_id] for part in self.named["working"] if self.action != "no_new"}
         if self.action == "flatten":
-            closing = {part.symbol for kind in ("held", "leaving") for part in self.named[kind]}
+            closing = _symbols([*self.named["held"], *self.named["leaving"]])
             gone |= {name for name, order in before.items() if order.order_type == "stop" and order.symbol in closing}
         return gone
 
@@ -167,24 +157,26 @@ class _Cell:
         self.expect(refused, {part.case_id for part in self.named["waiting"]}, "approvals refused")
 
     def _opened(self, rows: tuple[HaltRow, ...]) -> None:
-        scene, stopped = self.scene, self._stopped()
+        scene, usual, stopped = self.scene, self.usual, self._stopped()
         cases = {part.case_id for part in stopped}
-        gone = {part.symbol for part in stopped}
-        if self.action == "flatten":
-            gone |= {part.symbol for part in self.named["held"]}
-        bought, usual = scene.filled(), self.usual
+        bought = scene.filled()
         self.expect(
             {case: bought.get(case, 0) for case in usual.bought},
             {case: 0 if case in cases else shares for case, shares in usual.bought.items()},
             "shares bought",
         )
-        wanted = {symbol: shares for symbol, shares in usual.positions.items() if symbol not in gone}
+        wanted = {symbol: shares for symbol, shares in usual.positions.items() if symbol not in _symbols(stopped)}
+        for row in scene.orders("flatten").values():
+            wanted[row.symbol] -= row.filled_quantity
+            self.expect(0 < row.filled_quantity <= self.held[row.symbol], True, f"{row.symbol} was closed, no more")
+        wanted = {symbol: shares for symbol, shares in wanted.items() if shares}
         self.expect(scene.broker.positions(), wanted, "positions at the venue after the open")
         self.expect(self._book(), wanted, "positions in our book after the open")
         halt_program.carry_out_all(scene.store, scene.broker)
         with scene.store.db.read() as session:
-            done = {session.get_one(HaltRow, row.id).carried_out for row in rows}
-        self.expect(done, {True}, "the halt is carried out")
+            done = all(session.get_one(HaltRow, row.id).carried_out for row in rows)
+        rest = self.action == "flatten" and bool(_symbols(self.named["held"]) & wanted.keys())
+        self.expect(done, not rest, "the halt is carried out")
 
     def _book(self) -> dict[str, int]:
         with self.scene.store.db.read() as session:
@@ -213,10 +205,15 @@ class _Cell:
         else:
             did.append(f"{len(named['working'])} working orders cancelled")
         if self.action == "flatten":
-            shares = sum(self.held[part.symbol] for part in named["held"])
-            did.append(f"{len(named['held'])} positions closed, {shares} of {shares} shares")
+            sold = sum(row.filled_quantity for row in self.scene.orders("flatten").values())
+            held = sum(self.held[part.symbol] for part in named["held"])
+            did.append(f"{len(named['held'])} positions closed, {sold} of {held} shares")
         exits = len(self.scene.stage.of("leaving"))
         return f"{', '.join(did)}; {exits} exits went out; {len(self.outside)} outside as usual; released"
+
+
+def _symbols(parts: Iterable[Part]) -> set[str]:
+    return {part.symbol for part in parts}
 
 
 def _short(value: object) -> str:

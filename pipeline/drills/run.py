@@ -11,9 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.drills.control_drills import calm_situation, control_names, drill_control
 from pipeline.drills.halt_drills import CELLS, drill_cell, play_usual
-from pipeline.drills.other_drills import OTHERS, drill_other
 from pipeline.drills.report import DrillReport, Line
-from pipeline.drills.scratch import close, new_desk, scratch_market, set_stage
+from pipeline.drills.scratch import close, new_desk, scratch_market
+from pipeline.drills.stage import Stage, on_copy, set_stage
+from pipeline.drills.stop_drills import STOPS
+from pipeline.drills.tamper_drills import TAMPERINGS
 from tools.data.types import MarketData
 from tools.errors import ConfigError, QuarterdeckError
 from tools.risk.types import Limits
@@ -23,6 +25,9 @@ BROKEN = (
 )  # fmt: skip
 """What a broken control or halt may raise: a line that did not fire, and the drill goes on."""
 OnLine = Callable[[Line], None]
+
+
+OTHERS = {**STOPS, **TAMPERINGS}
 
 
 def names_of(only: str | None = None) -> tuple[str, ...]:
@@ -96,10 +101,16 @@ async def _stops(folder: Path, market: MarketData, names: list[str], *, keep: bo
         return
     for name in names:
         try:
-            line = await (drill_cell(stage, usual, *CELLS[name]) if name in CELLS else drill_other(stage, name))
+            line = await (drill_cell(stage, usual, *CELLS[name]) if name in CELLS else _other(stage, name))
         except BROKEN as error:
             line = _fell(name, error)
         tell(line)
+
+
+async def _other(stage: Stage, name: str) -> Line:
+    drill, seen = OTHERS[name]
+    async with on_copy(stage, name) as scene:
+        return Line.of(name, await drill(scene), seen)
 
 
 def _fell(name: str, error: BaseException) -> Line:
