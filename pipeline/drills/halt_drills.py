@@ -76,7 +76,7 @@ async def drill_cell(stage: Stage, usual: Usual, scope: Scope, action: Action) -
     async with on_copy(stage, name) as scene:
         cell = _Cell(scene, usual, scope, action)
         await cell.play()
-    return Line.of(name, cell.failures, cell.seen())
+        return Line.of(name, cell.failures, cell.seen())
 
 
 class _Cell:

@@ -14,7 +14,6 @@ from memory.ledger import Entry, Stage, append
 from memory.tables import LedgerRow
 from pipeline.store import Principal, Store, now
 from tools.canonical import instant_text
-from tools.errors import ConfigError
 from tools.types import Frozen, Sha256
 
 KIND = "drill.run"
@@ -33,8 +32,8 @@ class Line(Frozen):
 
     @classmethod
     def of(cls, name: str, failures: Sequence[str], seen: str) -> Line:
-        """A line that fired when nothing failed; the detail is cut to what a record holds."""
-        told = "; ".join(failures) or seen
+        """A line that fired when nothing failed; the detail is one line, cut to what a record holds."""
+        told = " ".join(("; ".join(failures) or seen).split())
         return cls(
             name=name, fired=not failures, detail=told if len(told) <= MAX_DETAIL else told[: MAX_DETAIL - 3] + "..."
         )
@@ -43,7 +42,7 @@ class Line(Frozen):
 class DrillReport(Frozen):
     """The lines of one drill, the limits that its controls were held against, and which part was asked for."""
 
-    lines: Annotated[tuple[Line, ...], Field(max_length=MAX_LINES)]
+    lines: Annotated[tuple[Line, ...], Field(min_length=1, max_length=MAX_LINES)]
     limits_sha256: Sha256
     version: Text
     only: Annotated[str | None, Field(max_length=MAX_NAME)] = None
@@ -63,10 +62,8 @@ class DrillRecord(Frozen):
     report: DrillReport
 
 
-def record(store: Store, report: DrillReport, principal: Principal) -> int:
-    """Append the report and sign the head; returns its place in the ledger. ConfigError for one without a line."""
-    if not report.lines:
-        raise ConfigError("a drill without a line is no drill: give --only a text that some name holds", code="invalid")
+def record(store: Store, report: DrillReport, principal: Principal) -> DrillRecord:
+    """Append the report, outside of any run's content, and sign the head."""
     at = now()
     content = {
         "principal": principal.name, "lines": len(report.lines), "fired": len(report.lines) - len(report.silent),
@@ -83,7 +80,7 @@ def record(store: Store, report: DrillReport, principal: Principal) -> int:
         )  # fmt: skip
         seq = row.seq
     store.publish_head()
-    return seq
+    return DrillRecord(seq=seq, at=at, principal=principal.name, report=report)
 
 
 def last(session: Session) -> DrillRecord | None:

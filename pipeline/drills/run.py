@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipeline.activation import latest, read_law
 from pipeline.drills.control_drills import calm_situation, control_names, drill_control
 from pipeline.drills.halt_drills import CELLS, drill_cell, play_usual
 from pipeline.drills.report import DrillReport, Line
@@ -16,8 +17,11 @@ from pipeline.drills.scratch import close, new_desk, scratch_market
 from pipeline.drills.stage import Stage, on_copy, set_stage
 from pipeline.drills.stop_drills import STOPS
 from pipeline.drills.tamper_drills import TAMPERINGS
+from pipeline.store import Store
+from tools.canonical import sha256_hex
 from tools.data.types import MarketData
 from tools.errors import ConfigError, QuarterdeckError
+from tools.risk.limits import default_limits_text, load_limits
 from tools.risk.types import Limits
 
 BROKEN = (
@@ -37,6 +41,18 @@ def names_of(only: str | None = None) -> tuple[str, ...]:
     if not chosen:
         raise ConfigError(f"no drill has {only!r} in its name: take a part of one, such as halt:firm", code="invalid")
     return chosen
+
+
+def limits_to_hold(store: Store | None) -> tuple[Limits, str]:
+    """The limits in force in a home and their hash; the shipped ones without a home or before its first start."""
+    if store is not None:
+        with store.db.read() as session:
+            known = latest(session, "limits")
+            if known is not None:
+                law = read_law(session)
+                return law.limits, law.limits_sha256
+    text = default_limits_text()
+    return load_limits(text), sha256_hex(text.encode())
 
 
 def run_drill(

@@ -38,6 +38,7 @@ NEEDED = {
     "POST /changes": ("operator", "operate"),
     "POST /strategies/{strategy}/enable": ("risk_officer", "decide"),
     "POST /day/sign-off": ("operator", "operate"),
+    "POST /drills": ("operator", "operate"),
     "POST /chat": ("operator", "operate"),
     "POST /desk/next": ("operator", "operate"),
     "POST /halts": ("operator", "halt"),
