@@ -14,6 +14,7 @@ from memory.ledger import Entry, Stage, append
 from memory.tables import LedgerRow
 from pipeline.store import Principal, Store, now
 from tools.canonical import instant_text
+from tools.errors import LedgerError
 from tools.types import Frozen, Sha256
 
 KIND = "drill.run"
@@ -84,13 +85,20 @@ def record(store: Store, report: DrillReport, principal: Principal) -> DrillReco
 
 
 def last(session: Session) -> DrillRecord | None:
-    """The latest drill that this home knows of; None when there was none."""
-    row = session.exec(
-        select(LedgerRow).where(LedgerRow.kind == KIND).order_by(col(LedgerRow.seq).desc()).limit(1)
-    ).first()
+    """The latest drill that this home knows of; None when there was none. LedgerError for a record nobody can read."""
+    query = select(LedgerRow).where(LedgerRow.kind == KIND).order_by(col(LedgerRow.seq).desc())
+    row = session.exec(query.limit(1)).first()
     if row is None:
         return None
-    said: dict[str, Any] = json.loads(row.content)["body"]
-    return DrillRecord(
-        seq=row.seq, at=row.desk_time, principal=said["principal"], report=DrillReport.model_validate(said["report"])
-    )
+    try:
+        said: dict[str, Any] = json.loads(row.content)["body"]
+        return DrillRecord(
+            seq=row.seq,
+            at=row.desk_time,
+            principal=said["principal"],
+            report=DrillReport.model_validate(said["report"]),
+        )
+    except (ValueError, LookupError, TypeError):
+        raise LedgerError(
+            f"record {row.seq} of the ledger holds no drill that can be read: verify the ledger", code="ledger_damaged"
+        ) from None

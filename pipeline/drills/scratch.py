@@ -28,7 +28,7 @@ SYMBOLS = (
 START = date(2009, 12, 3)
 CHANGED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "limits": (("time_stop_sessions: {trend: 20, reversion: 5}", "time_stop_sessions: {trend: 1, reversion: 1}"),),
-    "policy": (("\ncapacity: 5 ", "\ncapacity: 40 "), ("\nttl_sessions: 1", "\nttl_sessions: 3")),
+    "policy": (("\ncapacity: 5 ", "\ncapacity: 24 "), ("\nttl_sessions: 1", "\nttl_sessions: 3")),
 }
 """Exits after one session, many questions at once, and questions that still wait at the open after next."""
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from pipeline.activation import activate, in_force
+from pipeline.day_life import day_view
 from pipeline.drills import run
 from pipeline.drills.report import MAX_DETAIL, DrillReport, Line, last, record
 from pipeline.drills.run import OTHERS, limits_to_hold, names_of, run_drill
 from pipeline.halt_scope import ACTIONS, SCOPES
-from pipeline.store import Principal, Store
+from pipeline.store import Principal, Store, now
 from tests.pipeline import life
 from tests.pipeline.life import code_of
 from tools.canonical import sha256_hex
@@ -113,3 +114,17 @@ def test_a_line_is_one_line_of_a_length_that_a_record_holds() -> None:
     assert line.detail.startswith("a b; ccc")
     assert len(line.detail) == MAX_DETAIL
     assert Line.of("x", [], "seen") == Line(name="x", fired=True, detail="seen")
+
+
+def test_the_checks_of_the_start_tell_of_the_last_drill_and_of_a_record_that_was_damaged(store: Store) -> None:
+    def told() -> tuple[str, str]:
+        (check,) = [item for item in day_view(store).start.checks if item.id == "drill"]
+        return check.state, check.text
+
+    assert told() == ("ok", "no drill yet: see `quarterdeck drill`")
+    record(store, report(Line(name="control:x", fired=True, detail="seen")), ANN)
+    assert told() == ("ok", f"drill of {now():%Y-%m-%d}: 1 of 1 fired")
+    record(store, report(Line(name="control:x", fired=False, detail="seen")), ANN)
+    assert told() == ("warn", f"drill of {now():%Y-%m-%d}: 0 of 1 fired, not control:x")
+    life.tamper(store, """UPDATE ledger SET content = replace(content, '"report"', '"r"')""")
+    assert told()[0] == "fail"
