@@ -29,6 +29,9 @@ def test_a_report_is_recorded_with_who_sent_it_and_is_the_latest(client: TestCli
 
 def test_a_report_without_a_line_or_with_a_foreign_field_is_refused_and_nothing_is_kept(client: TestClient) -> None:
     line = REPORT["lines"][0]
-    for wrong in ({"lines": []}, {"lines": [{**line, "detail": "x" * 301}]}, {"limits_sha256": "no"}, {"by": "bob"}):
+    wrongs: tuple[dict[str, Any], ...] = (
+        {"lines": []}, {"lines": [{**line, "detail": "x" * 301}]}, {"limits_sha256": "no"}, {"by": "bob"},
+    )  # fmt: skip
+    for wrong in wrongs:
         assert client.post("/api/v1/drills", json={**REPORT, **wrong}).status_code == 422
     assert client.get("/api/v1/drills/last").status_code == 404

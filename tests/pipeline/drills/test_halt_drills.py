@@ -9,7 +9,7 @@ import pytest
 from pipeline import flatten, halt, halt_program, halt_release, halt_scope
 from pipeline.drills.halt_drills import CELLS, Usual, drill_cell
 from pipeline.drills.report import Line
-from pipeline.drills.stage import MIX, Stage
+from pipeline.drills.stage import IN_FLIGHT, MIX, Stage
 from pipeline.halt_scope import ACTIONS, SCOPES
 
 
@@ -23,10 +23,10 @@ def test_there_is_one_cell_for_every_scope_and_action() -> None:
 
 
 def test_the_stage_holds_everything_in_flight_of_both_strategies_and_reasoners(stage: Stage) -> None:
-    for kind in ("working", "unsent", "approved", "waiting"):
+    for kind in IN_FLIGHT:
         assert tuple((part.strategy, part.reasoner) for part in stage.of(kind)) == MIX
-    for kind in ("held", "leaving"):
-        assert {(part.strategy, part.reasoner) for part in stage.of(kind)} >= set(MIX)
+    for held in (stage.of("held"), stage.of("leaving")):
+        assert {(part.strategy, part.reasoner) for part in held} >= set(MIX)
     assert len({part.symbol for part in stage.parts}) == len(stage.parts)
 
 
