@@ -21,6 +21,7 @@ from api.routes import (
     chat,
     day,
     desk,
+    drills,
     explanations,
     halts,
     health,
@@ -69,6 +70,7 @@ def _operation_id(route: APIRoute) -> str:
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, changes, ledger, book,
     risk, day, notifications, sla, replays, reports, strategies,
+    drills,
 )  # fmt: skip
 
 

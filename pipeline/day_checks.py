@@ -23,11 +23,12 @@ from memory.tables import (
 )
 from pipeline.activation import in_force
 from pipeline.book import equity_of, live_orders, open_positions
+from pipeline.drills.report import last as last_drill
 from pipeline.halt_scope import in_force as halts_in_force
 from pipeline.permissions import rank_of
 from pipeline.store import Store, now
 from tools.canonical import decimal_text
-from tools.errors import ConfigError
+from tools.errors import ConfigError, LedgerError
 from tools.execution.types import OrderState, VenueFacts
 from tools.types import Frozen
 
@@ -61,6 +62,7 @@ def start_checks(store: Store, session: Session, run: RunRow, facts: VenueFacts 
         *_books_agree(run, session, facts),
         _unknown_orders(session, run, facts),
         _halts(store, session),
+        _drill(session),
         _heads(store, session, "heads_published"),
         _people(store, session),
         _ledger(store, session, run),
@@ -179,6 +181,20 @@ def _halts(store: Store, session: Session) -> DayCheck:
     halted = bool(rows) or store.home.halt_file.exists()
     why = "; ".join(f"{row.scope} {row.action} by {row.principal}" for row in rows) or "the HALT file is in the home"
     return _check("halts", halted, "nothing is halted", why, "Release with a reason, or leave the desk stopped.")
+
+
+def _drill(session: Session) -> DayCheck:
+    """When controls and halts were last provoked; a note, for a desk may open without."""
+    try:
+        known = last_drill(session)
+    except LedgerError as error:
+        return DayCheck(id="drill", state="fail", text=error.message, remedy="Run `quarterdeck ledger verify`.")
+    if known is None:
+        return DayCheck(id="drill", state="ok", text="no drill yet: see `quarterdeck drill`")
+    silent, lines = known.report.silent, len(known.report.lines)
+    told = f"drill of {known.at:%Y-%m-%d}: {lines - len(silent)} of {lines} fired"
+    remedy = "Run `quarterdeck drill` again, and do not rely on what did not fire."
+    return _check("drill", bool(silent), told, f"{told}, not {', '.join(silent[:5])}", remedy, "warn")
 
 
 def _heads(store: Store, session: Session, check_id: str) -> DayCheck:

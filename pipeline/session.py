@@ -72,20 +72,12 @@ class SessionPlayer:
     async def play(self) -> SessionReport:
         """Play the next session, or finish the one that was interrupted."""
         desk = self.desk
-        run = await asyncio.to_thread(desk.run)
         if self.finished():
             raise DataError("the market has no further session: start a new run", code="no_more_sessions")
         fills = 0
-        await asyncio.to_thread(set_aside, desk.store, desk.run_id)
-        await asyncio.to_thread(desk.take_law)
-        if run.stage == "closed":
-            await asyncio.to_thread(self._begin)
-        run = await asyncio.to_thread(desk.run)
-        index = run.session_index
-        if run.stage == "opening":
-            await asyncio.to_thread(self._apply_actions, index)
+        index = await self.enter()
         if desk.run().stage == "acted":
-            fills += await self._trade_open(index)
+            fills += await self.trade_open(index)
         work = CycleWork(desk, index)
         if desk.run().stage == "traded":
             fills += await asyncio.to_thread(self._close, work)
@@ -103,6 +95,18 @@ class SessionPlayer:
         return SessionReport(
             index=index, session=work.tick.session.isoformat(), equity=equity, asked=len(asked), fills=fills
         )
+
+    async def enter(self) -> int:
+        """Enter the next session, or the interrupted one again, up to what its open needs; returns its index."""
+        desk = self.desk
+        await asyncio.to_thread(set_aside, desk.store, desk.run_id)
+        await asyncio.to_thread(desk.take_law)
+        if desk.run().stage == "closed":
+            await asyncio.to_thread(self._begin)
+        run = await asyncio.to_thread(desk.run)
+        if run.stage == "opening":
+            await asyncio.to_thread(self._apply_actions, run.session_index)
+        return run.session_index
 
     def _stage(self, stage: str) -> None:
         with self.desk.db.write() as session:
@@ -146,7 +150,7 @@ class SessionPlayer:
                     )  # fmt: skip
             record_stage(session, desk, "acted")
 
-    async def _trade_open(self, index: int) -> int:
+    async def trade_open(self, index: int) -> int:
         """Submit what was approved, let the venue open, book, protect. An open that the desk missed is only booked."""
         desk = self.desk
         tick = desk.tick(index, "open")
@@ -157,8 +161,7 @@ class SessionPlayer:
             await asyncio.to_thread(miss_session, desk.store, desk.run_id, index, tick)
         else:
             await self.open_unattended(CycleWork(desk, index, "open"))
-            adv = {s: Decimal(str(round(f.adv_20, 2))) for s, f in before.features.items()}
-            await self.release_approved(before, OpenMarket(tick=tick, opens=dict(opens), adv=adv, groups=before.groups))
+            await self.submit_approved(before)
         return await asyncio.to_thread(self._match_open, index, opens, before, missed)
 
     def _match_open(self, index: int, opens: Mapping[str, Decimal], before: CycleWork, missed: bool) -> int:
@@ -189,6 +192,13 @@ class SessionPlayer:
             await asyncio.to_thread(self.desk.take_law)
             await self.open_threads(CycleWork(self.desk, run.session_index), drafted)
         return len(drafted)
+
+    async def submit_approved(self, before: CycleWork) -> None:
+        """Submit every approved case on the opening prices of the session that follows `before`."""
+        tick = self.desk.tick(before.index + 1, "open")
+        adv = {s: Decimal(str(round(f.adv_20, 2))) for s, f in before.features.items()}
+        opens = dict(self.desk.market.opens(tick))
+        await self.release_approved(before, OpenMarket(tick=tick, opens=opens, adv=adv, groups=before.groups))
 
     async def release_approved(self, work: CycleWork, now_open: OpenMarket) -> None:
         """Resume every approved case in order of rank. A thread whose checkpoint is gone is run again first."""

@@ -39,6 +39,7 @@ NEEDED = {
     "POST /strategies/{strategy}/enable": ("risk_officer", "decide"),
     "POST /cases/{case_id}/override": ("risk_officer", "decide"),
     "POST /day/sign-off": ("operator", "operate"),
+    "POST /drills": ("operator", "operate"),
     "POST /chat": ("operator", "operate"),
     "POST /desk/next": ("operator", "operate"),
     "POST /halts": ("operator", "halt"),

@@ -9,6 +9,7 @@ import pytest
 from pipeline.activation import in_force
 from tests.api.cli.conftest import Quarterdeck
 from tests.api.conftest import Seeded
+from tools.risk.controls import CONTROLS
 from tools.risk.limits import default_limits_text
 
 TIGHTER = (
