@@ -75,10 +75,12 @@ def _use(name: str, limits: Limits, book: tuple[Decimal, Decimal] | None, order:
     control = CONTROLS[name]
     found = LIMIT_OF[name](limits)
     limit = None if found is None else Decimal(found)
+    value: Decimal | None
+    use: Decimal | None
+    basis: Basis
     if book is not None:
-        value, limit = exact(book[0], control.unit), book[1]
+        value, limit, basis = exact(book[0], control.unit), book[1], "book"
         use = value / limit if limit > 0 else Decimal(int(value > limit))
-        basis: Basis = "book"
     else:
         value, basis = order.value if order else None, "orders"
         limit = order.limit if order and limit is None and control.bound != "flag" else limit

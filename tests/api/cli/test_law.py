@@ -87,7 +87,7 @@ def test_controls_print_their_rule_limit_and_use(quarterdeck: Quarterdeck, seede
 
 def test_a_blocked_case_is_let_past_on_the_command_line(quarterdeck: Quarterdeck, seeded: Seeded) -> None:
     refused = quarterdeck("cases", "override", seeded.case_id, "--reason", "a client's wish")
-    assert refused.status == 1
+    assert refused.status == 2
     assert "not blocked by a control" in refused.err
     missing = quarterdeck("cases", "override", "case_none", "--reason", "a client's wish", "--json")
-    assert missing.status == 1
+    assert missing.status == 2

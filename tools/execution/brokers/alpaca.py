@@ -14,8 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from tools.alpaca_wire import TIMEOUT_S
 from tools.errors import ConfigError, ExecutionError, RetryableToolError
-from tools.execution.brokers.alpaca_client import TIMEOUT_S, AlpacaClient, AlpacaRefusal, Method
+from tools.execution.brokers.alpaca_client import AlpacaClient, AlpacaRefusal, Method
 from tools.execution.brokers.alpaca_journal import AlpacaJournal
 from tools.execution.brokers.alpaca_stream import Gap, order_messages
 from tools.execution.brokers.alpaca_words import (
