@@ -67,7 +67,7 @@ class SessionPlayer:
         run = self.desk.run()
         if run.stage != "closed" or self.finished():
             return False
-        return self.desk.broker.is_past(self.desk.tick(run.session_index + 1, "open"))
+        return self.desk.venue.is_past(self.desk.tick(run.session_index + 1, "open"))
 
     async def play(self) -> SessionReport:
         """Play the next session, or finish the one that was interrupted."""
@@ -129,7 +129,7 @@ class SessionPlayer:
         tick = desk.tick(index, "open")
         actions = desk.market.corporate_actions(tick.session, tick.as_of)
         for action in actions:
-            desk.broker.apply_action(action)
+            desk.venue.apply_action(action)
         with desk.db.write() as session:
             run = session.get_one(RunRow, desk.run_id)
             for action in actions:
@@ -151,7 +151,7 @@ class SessionPlayer:
         tick = desk.tick(index, "open")
         opens = desk.market.opens(tick)
         before = CycleWork(desk, index - 1)
-        missed = await asyncio.to_thread(desk.broker.is_past, tick)
+        missed = await asyncio.to_thread(desk.venue.is_past, tick)
         if missed:
             await asyncio.to_thread(miss_session, desk.store, desk.run_id, index, tick)
         else:
@@ -166,7 +166,7 @@ class SessionPlayer:
         halt_program.carry_out_all(desk.store, desk.broker)
         dispatch(desk.store, desk.broker, desk.run_id, tick, missed=missed)
         volumes = {s: f.adv_20 / f.close for s, f in before.features.items()}
-        desk.broker.match_open(tick, dict(opens), volumes)
+        desk.venue.match_open(tick, dict(opens), volumes)
         reach("after_match")
         booked = book_fills(desk.store, desk.broker, desk.market, desk.run_id, tick)
         protect(desk.store, desk.broker, desk.run_id, tick)
@@ -205,7 +205,7 @@ class SessionPlayer:
     def _close(self, work: CycleWork) -> int:
         desk = self.desk
         bars = desk.market.bars(work.tick.session, work.tick.as_of)
-        desk.broker.match_close(work.tick, dict(bars))
+        desk.venue.match_close(work.tick, dict(bars))
         reach("after_match")
         booked = book_fills(desk.store, desk.broker, desk.market, desk.run_id, work.tick)
         closed = Closed(work.features, desk.law.limits.exits)
