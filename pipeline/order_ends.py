@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import CaseRow, HaltRow, OrderRow, OutboxRow, RunRow
+from pipeline import parents
 from pipeline.cases import advance
 from pipeline.halt_scope import concerns_order
 from pipeline.store import now
@@ -36,12 +37,15 @@ def end_order(session: Session, order: OrderRow, state: OrderState, reason: str 
             content={"client_order_id": order.client_order_id, "filled": order.filled_quantity, "reason": reason},
         ),
     )  # fmt: skip
+    parents.give_back(session, order)
     case = session.get(CaseRow, order.case_id)
-    if case is not None and order.leg in ("entry", "exit") and case.state in ("submitted", "unknown"):
-        to = CaseState.DONE if order.filled_quantity else CaseState.CANCELLED
+    if case is None or order.leg not in ("entry", "exit") or case.state not in ("submitted", "unknown"):
+        return
+    if not parents.has_more(session, order):
+        filled = parents.filled(session, order).quantity
         advance(
-            session, case, to, content={"filled": order.filled_quantity}, desk_time=tick.as_of, stage=Stage.ORDER,
-            reason=None if order.filled_quantity else (reason or state.value),
+            session, case, CaseState.DONE if filled else CaseState.CANCELLED, content={"filled": filled},
+            desk_time=tick.as_of, stage=Stage.ORDER, reason=None if filled else (reason or state.value),
         )  # fmt: skip
 
 
