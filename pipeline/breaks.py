@@ -12,11 +12,12 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
-from memory.tables import BreakRow, RunRow
+from memory.tables import BreakRow, FillRow, RunRow
 from pipeline.findings import raise_finding
 from pipeline.store import now
 from tools.canonical import stable_id
 from tools.execution.reconcile_types import Break, BreakKind
+from tools.execution.types import Fill
 
 OPEN, LEFT, EXPLAINED, CLOSED = "open", "left", "explained", "closed"
 STANDING = (OPEN, LEFT, EXPLAINED)
@@ -34,6 +35,14 @@ def open_breaks(session: Session, run_id: str) -> tuple[BreakRow, ...]:
 def standing(session: Session, run_id: str) -> tuple[BreakRow, ...]:
     """Every difference that is still there, explained or not."""
     return _with_status(session, run_id, STANDING)
+
+
+def strange_fills(session: Session, run_id: str, client_order_id: str | None = None) -> tuple[Fill, ...]:
+    """Executions that were heard of and not booked, because their order is not ours."""
+    query = select(FillRow).where(FillRow.run_id == run_id, col(FillRow.case_id).is_(None))
+    if client_order_id is not None:
+        query = query.where(FillRow.client_order_id == client_order_id)
+    return tuple(row.body for row in session.exec(query.order_by(col(FillRow.at), col(FillRow.execution_id))).all())
 
 
 def _with_status(session: Session, run_id: str, status: Iterable[str]) -> tuple[BreakRow, ...]:

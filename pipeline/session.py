@@ -17,7 +17,7 @@ from sqlmodel import col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, RunRow
-from pipeline import canaries, day_facts, halt_program, queue_time, unattended
+from pipeline import canaries, day_facts, halt_program, queue_time, reconciliation, unattended
 from pipeline.book import book_action, equity_of, mark
 from pipeline.case_graph import CaseContext, build_case_graph
 from pipeline.cycle_graph import CycleContext, build_cycle_graph, first_state
@@ -95,6 +95,7 @@ class SessionPlayer:
             await asyncio.to_thread(remember_settled, desk, work)
             await asyncio.to_thread(self._stage, "settled")
         asked = await self._cycle(work)
+        await asyncio.to_thread(reconciliation.reconcile_desk, desk, "session")
         await asyncio.to_thread(desk.store.publish_head)
         await asyncio.to_thread(day_facts.look, desk)
         with desk.db.read() as session:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tools.data.types import CorporateAction
 from tools.errors import ExecutionError
+from tools.execution.reconcile_types import OwnFill
 from tools.execution.types import Fill, Position
 
 AVERAGE_STEP = Decimal("0.000001")
@@ -78,7 +79,7 @@ def undo_fill(position: Position, fill: Fill) -> Position:
     return Position(symbol=position.symbol, quantity=after, average_price=average, realised=moved + average * after)
 
 
-def cash_effect(fill: Fill) -> Decimal:
+def cash_effect(fill: Fill | OwnFill) -> Decimal:
     """What a fill does to cash: minus price and commission for a buy, plus price less commission for a sell."""
     sign = -1 if fill.side == "buy" else 1
     return sign * fill.price * fill.quantity - fill.commission

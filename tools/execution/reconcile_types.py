@@ -46,7 +46,7 @@ class OwnOrder(Frozen):
 
 
 class OwnFill(Frozen):
-    """An execution as our book has it, after busts and corrections; `quantity` is 0 when it was busted."""
+    """An execution as our book has it. `amended` after a bust (`quantity` is then 0) or a correction by the venue."""
 
     execution_id: str
     client_order_id: str
@@ -55,6 +55,7 @@ class OwnFill(Frozen):
     quantity: int
     price: Decimal
     commission: Decimal
+    amended: bool = False
 
 
 class OwnBook(Frozen):
