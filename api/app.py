@@ -28,6 +28,7 @@ from api.routes import (
     ledger,
     notifications,
     people,
+    reconciliation,
     replays,
     reports,
     risk,
@@ -68,7 +69,7 @@ def _operation_id(route: APIRoute) -> str:
 
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, changes, ledger, book,
-    risk, day, notifications, sla, replays, reports, strategies,
+    risk, reconciliation, day, notifications, sla, replays, reports, strategies,
 )  # fmt: skip
 
 

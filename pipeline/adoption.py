@@ -101,7 +101,7 @@ class _Adoption:
                 self.session.add(self.run)
             case _:
                 raise ApprovalError(
-                    f"the broker's words on {body.subject} are not known: reconcile again, or explain it",
+                    f"the broker's words on {body.subject} are not known: reconcile again or explain it",
                     code="invalid",
                 )
         return {"ours": body.ours, "theirs": body.theirs, "case": self.row.case_id, "cash": self.run.cash}
@@ -226,7 +226,7 @@ class _Adoption:
             position = Position(
                 symbol=symbol, quantity=held.quantity, average_price=held.average_price, realised=held.realised
             )
-        after = apply_fill(position, Fill.model_construct(symbol=symbol, side=side, quantity=shares, price=price))
+        after = apply_fill(position, self._shares(symbol, side, shares, price))
         held = held or PositionRow(
             run_id=self.run.id, symbol=symbol, quantity=0, average_price=price, realised=Decimal(0), mark=price,
             sector=self.market.instrument(symbol).sector, strategy=manual.STRATEGY, case_id=case_id,
@@ -239,6 +239,14 @@ class _Adoption:
         if there == 0:
             held.stop_price = None
         self.session.add(held)
+
+    def _shares(self, symbol: str, side: Side, quantity: int, price: Decimal) -> Fill:
+        """Shares that come in or go out without an execution, as average cost counts them; no money moves."""
+        return Fill(
+            execution_id=self.row.id, sequence=0, client_order_id=self.row.id, symbol=symbol, side=side,
+            quantity=quantity, price=price, commission=Decimal(0), reference_price=price, session=self.tick.session,
+            at=self.tick.as_of,
+        )  # fmt: skip
 
 
 def _request(order: BrokerOrder, *, reduces: bool) -> OrderRequest:

@@ -125,9 +125,9 @@ class Engine:
             occasion: reconciliation.Occasion = "reconnect" if back else "timer"
             report = await asyncio.to_thread(reconciliation.reconcile_desk, self.desk, occasion)
             self._silent = report is not None and report.error is not None
-        if reconciliation.SAFE in self.store.reduce_only:
-            if not await asyncio.to_thread(reconciliation.keep_safe_mode, self.store, self.desk.run_id):
-                beat_law(self.store)
+        held = reconciliation.SAFE in self.store.reduce_only
+        if held and not await asyncio.to_thread(reconciliation.keep_safe_mode, self.store, self.desk.run_id):
+            beat_law(self.store)
 
     async def _answer_comparison(self, command_id: str) -> None:
         report = await asyncio.to_thread(reconciliation.reconcile_desk, self.desk, "asked")

@@ -67,7 +67,8 @@ def propose(
     effect = effect_of(side, quantity, held)
     evidence = features_evidence(item, as_of)
     proposal = Proposal(
-        id=stable_id("prop", run_id, key, STRATEGY, symbol, side), run_id=run_id, cycle_id=stable_id("cyc", run_id, key),
+        id=stable_id("prop", run_id, key, STRATEGY, symbol, side), run_id=run_id,
+        cycle_id=stable_id("cyc", run_id, key),
         kind="order.exit" if effect == "reduces" else "order.entry", strategy=STRATEGY, symbol=symbol, side=side,
         quantity=quantity, reference_price=price, band=_band(side, price, atr, limits, limit_price),
         stop_price=None if effect == "reduces" else _stop(side, price, atr, limits, stop_price), atr=atr,

@@ -41,6 +41,9 @@ def compare(
     unbooked = [fill for name, fill in sorted(heard.items()) if name not in ours.fills]
     found: list[Break] = [_unbooked(fill, theirs) for fill in unbooked if fill.at <= as_of]
     moves = [_move(fill, -1) for fill in unbooked]
+    coming: Counter[str] = Counter()
+    for fill in unbooked:
+        coming[fill.client_order_id] += fill.quantity
     for name, mine in sorted(ours.fills.items()):
         there = heard.get(name)
         if mine.amended:
@@ -48,14 +51,13 @@ def compare(
         if there is None and theirs.whole and mine.quantity:
             found.append(_missing_fill(mine))
             moves.append(_move(mine, 1))
+            coming[mine.client_order_id] -= mine.quantity
         elif there is not None and _differs(mine, there):
             found.append(_differing_fill(mine, there))
             moves.append(_move(there, -1))
+            coming[mine.client_order_id] += there.quantity - mine.quantity
             if mine.quantity:
                 moves.append(_move(mine, 1))
-    coming: Counter[str] = Counter()
-    for fill in unbooked:
-        coming[fill.client_order_id] += fill.quantity
     found += _orders(ours, theirs, coming)
     found += _positions(ours, theirs, moves)
     found += _cash(ours, theirs, moves, cash_tolerance)
@@ -110,9 +112,9 @@ def _one_order(mine: OwnOrder, there: BrokerOrder, coming: int) -> Iterator[Brea
 
 
 def _same_state(mine: OrderState, there: OrderState, coming: int) -> bool:
-    """Live states are not told apart, but unknown is one; executions on their way may be what ends an order."""
+    """Live states are not told apart, but unknown is one; executions that differ explain an end that does."""
     if mine in TERMINAL or there in TERMINAL:
-        return mine is there or (coming > 0 and mine not in TERMINAL)
+        return mine is there or coming != 0
     return mine is not OrderState.UNKNOWN or there is OrderState.UNKNOWN
 
 
