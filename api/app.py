@@ -35,6 +35,7 @@ from api.routes import (
     session,
     sla,
     strategies,
+    tickets,
 )
 from pipeline.store import Store
 
@@ -69,7 +70,7 @@ def _operation_id(route: APIRoute) -> str:
 
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, changes, ledger, book,
-    risk, reconciliation, day, notifications, sla, replays, reports, strategies,
+    risk, reconciliation, day, notifications, sla, replays, reports, strategies, tickets,
 )  # fmt: skip
 
 

@@ -137,6 +137,8 @@ class Engine:
         await asyncio.to_thread(commands.answer, self.store, command_id, "done", f"{report.found} differences")
 
     async def _step(self) -> None:
+        if self.desk.run().stage == "closed":
+            await self.player.open_tickets()
         command = await asyncio.to_thread(commands.pending, self.store)
         if command is not None and command.kind == commands.RECONCILE:
             await self._answer_comparison(command.id)

@@ -17,6 +17,7 @@ from tools.strategy.types import Features
 from tools.types import Evidence, PriceBand, Proposal, RiskEffect, Side
 
 STRATEGY = "manual"
+PREFIX = f"{STRATEGY}:"
 LOOKBACK = 130
 HORIZON_SESSIONS = 10
 
@@ -27,6 +28,16 @@ class Manual(NamedTuple):
     proposal: Proposal
     evidence: Evidence
     features: Features
+
+
+def strategy_of(person: str) -> str:
+    """The strategy of what a person proposes: their name is part of the proposal."""
+    return PREFIX + person
+
+
+def proposer_of(strategy: str) -> str | None:
+    """Who proposed by hand; None for a strategy."""
+    return strategy.removeprefix(PREFIX) if strategy.startswith(PREFIX) else None
 
 
 def effect_of(side: Side, quantity: int, held: int) -> RiskEffect:
@@ -51,6 +62,7 @@ def propose(
     as_of: datetime,
     stop_price: Decimal | None = None,
     limit_price: Decimal | None = None,
+    strategy: str = STRATEGY,
 ) -> Manual:
     """Price a person's order at the last close; the tools stamp its `risk_effect`, never the person.
 
@@ -67,9 +79,9 @@ def propose(
     effect = effect_of(side, quantity, held)
     evidence = features_evidence(item, as_of)
     proposal = Proposal(
-        id=stable_id("prop", run_id, key, STRATEGY, symbol, side), run_id=run_id,
+        id=stable_id("prop", run_id, key, strategy, symbol, side), run_id=run_id,
         cycle_id=stable_id("cyc", run_id, key),
-        kind="order.exit" if effect == "reduces" else "order.entry", strategy=STRATEGY, symbol=symbol, side=side,
+        kind="order.exit" if effect == "reduces" else "order.entry", strategy=strategy, symbol=symbol, side=side,
         quantity=quantity, reference_price=price, band=_band(side, price, atr, limits, limit_price),
         stop_price=None if effect == "reduces" else _stop(side, price, atr, limits, stop_price), atr=atr,
         risk_effect=effect, horizon_sessions=HORIZON_SESSIONS, strength=0.5, confidence=0.5, thesis=reason,

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, or_, select
 from memory.columns import Damaged
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, RunRow
 from pipeline import attention, authority, halt
+from pipeline.manual import proposer_of
 from pipeline.people import limits_of
 from pipeline.roles import ROLES
 from pipeline.standing import confirm, role_of
@@ -83,10 +84,9 @@ def require(
     names = authority.names_of(session, row, principal, now())
     if "editor" in row.separate and authority.edited_by(session, row, names):
         raise ApprovalError(f"{principal.name} edited this proposal: another person must sign it", code="separation")
-    if "proposer" in row.separate and case.kind not in ORDER_KINDS and case.change.proposer in names:
-        raise ApprovalError(
-            f"{case.change.proposer} proposed this change: another person must sign it", code="separation"
-        )
+    proposer = proposer_of(case.strategy) if case.kind in ORDER_KINDS else case.change.proposer
+    if "proposer" in row.separate and proposer in names:
+        raise ApprovalError(f"{proposer} proposed this: another person must sign it", code="separation")
     other = authority.signed_as(session, row, principal, names)
     if other is not None and decision == "approve":
         raise ApprovalError(

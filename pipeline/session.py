@@ -17,7 +17,7 @@ from sqlmodel import col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, RunRow
-from pipeline import canaries, day_facts, halt_program, queue_time, reconciliation, unattended
+from pipeline import canaries, day_facts, halt_program, queue_time, reconciliation, tickets, unattended
 from pipeline.book import book_action, equity_of, mark
 from pipeline.case_graph import CaseContext, build_case_graph
 from pipeline.cycle_graph import CycleContext, build_cycle_graph, first_state
@@ -79,6 +79,7 @@ class SessionPlayer:
         await asyncio.to_thread(set_aside, desk.store, desk.run_id)
         await asyncio.to_thread(desk.take_law)
         if run.stage == "closed":
+            await self.open_tickets()
             await asyncio.to_thread(self._begin)
         run = await asyncio.to_thread(desk.run)
         index = run.session_index
@@ -179,6 +180,15 @@ class SessionPlayer:
         drafted = await asyncio.to_thread(unattended.open_cases, self.desk, work)
         await self.open_threads(work, drafted)
         return len(drafted)
+
+    async def open_tickets(self) -> int:
+        """Check, explain and ask what people proposed since the close; returns how many cases that were."""
+        with self.desk.db.read() as session:
+            run = session.get_one(RunRow, self.desk.run_id)
+            written = tickets.waiting(session, run.id)
+        if written:
+            await self.open_threads(CycleWork(self.desk, max(run.session_index, 0)), written)
+        return len(written)
 
     async def release_approved(self, work: CycleWork, now_open: OpenMarket) -> None:
         """Resume every approved case in order of rank. A thread whose checkpoint is gone is run again first."""

@@ -28,6 +28,7 @@ from api.cli import (
     replay,
     risk,
     strategies,
+    ticket,
 )
 from api.cli.options import Call, HomeOption, JsonOption
 from api.cli.output import clean, print_json
@@ -65,6 +66,7 @@ for area in (
     people,
     notify,
     strategies,
+    ticket,
 ):
     area.register(app)
 
