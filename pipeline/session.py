@@ -17,7 +17,7 @@ from sqlmodel import col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, RunRow
-from pipeline import canaries, day_facts, halt_program, queue_time, reconciliation, tickets, unattended
+from pipeline import canaries, day_facts, halt_program, queue_time, reconciliation, slices, tickets, unattended
 from pipeline.book import book_action, equity_of, mark
 from pipeline.case_graph import CaseContext, build_case_graph
 from pipeline.cycle_graph import CycleContext, build_cycle_graph, first_state
@@ -159,7 +159,9 @@ class SessionPlayer:
         else:
             await self.open_unattended(CycleWork(desk, index, "open"))
             adv = {s: Decimal(str(round(f.adv_20, 2))) for s, f in before.features.items()}
-            await self.release_approved(before, OpenMarket(tick=tick, opens=dict(opens), adv=adv, groups=before.groups))
+            now_open = OpenMarket(tick=tick, opens=dict(opens), adv=adv, groups=before.groups)
+            await self.release_approved(before, now_open)
+            await asyncio.to_thread(slices.send_due, desk.store, desk.market, desk.law, desk.run_id, now_open)
         return await asyncio.to_thread(self._match_open, index, opens, before, missed)
 
     def _match_open(self, index: int, opens: Mapping[str, Decimal], before: CycleWork, missed: bool) -> int:

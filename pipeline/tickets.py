@@ -19,10 +19,9 @@ from pipeline.activation import in_force
 from pipeline.approvals import clean_reason
 from pipeline.feed import shared_market
 from pipeline.halt_scope import Candidate
-from pipeline.opening import case_id_of
 from pipeline.standing import confirm
 from pipeline.store import Principal, Store, now, require_run
-from tools.canonical import plain
+from tools.canonical import plain, stable_id
 from tools.errors import ApprovalError, ToolRejected
 from tools.types import CaseState, Frozen, Proposal, Review, ReviewReason, Side
 
@@ -131,8 +130,8 @@ def _case(session: Session, run: RunRow, body: Proposal, reason: str) -> CaseRow
         proposal_id=body.id, verdict="keep", reasons=(ReviewReason(code="by_hand", text=reason),)
     )  # fmt: skip
     case = CaseRow(
-        id=case_id_of(body), run_id=run.id, cycle_id=body.cycle_id, strategy=body.strategy, symbol=body.symbol,
-        side=body.side, kind=body.kind, state=CaseState.DRAFTED.value, rank=0, risk_effect=body.risk_effect,
+        id=stable_id("case", body.run_id, body.id), run_id=run.id, cycle_id=body.cycle_id, strategy=body.strategy,
+        symbol=body.symbol, side=body.side, kind=body.kind, state=CaseState.DRAFTED.value, rank=0, risk_effect=body.risk_effect,
         digest=body.digest, opened=body.as_of.date(), opened_index=run.session_index, review=plain(review), body=body,
         updated_wall=now(),
     )  # fmt: skip

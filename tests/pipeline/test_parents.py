@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -168,7 +169,7 @@ def test_children_together_never_commit_more_than_the_budget(
             committed += quantity
             living.append((number, quantity))
         else:
-            assert code_of(lambda n=number, q=quantity: child(store, row, n, q)) == "budget_exceeded"
+            assert code_of(partial(child, store, row, number, quantity)) == "budget_exceeded"
         if ends and living:
             ended, size = living.pop(0)
             end(store, ended, int(size * share))

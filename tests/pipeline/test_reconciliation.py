@@ -13,6 +13,7 @@ from memory.tables import BreakRow, ReconciliationRow
 from pipeline import reconciliation
 from pipeline.book import market_view
 from pipeline.desk import Desk
+from pipeline.execution import book_fills
 from pipeline.session import SessionPlayer
 from pipeline.store import Store
 from tests.pipeline import life, scripted
@@ -37,7 +38,7 @@ def agreeing(store: Store) -> Scripted:
     write(store, "o2", quantity=10)
     broker.orders["o2"] = word("o2", quantity=10)
     broker.fill("o2", 10)
-    reconciliation.book_fills(store, broker, life.MARKET, life.RUN, scripted.CLOSE)
+    book_fills(store, broker, life.MARKET, life.RUN, scripted.CLOSE)
     assert order(store, "o2").state == "filled"
     return broker
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -81,8 +82,8 @@ async def test_a_limit_blocks_a_ticket_as_it_blocks_a_strategy(writing: Desk, pl
     [
         ({"quantity": 101}, "invalid"), ({"symbol": "ZZZ"}, "invalid"),
         ({"principal": Principal("c", "control")}, "role"),
-        ({"side": "buy", "stop_price": life.Decimal(100_000)}, "invalid"),
-        ({"side": "buy", "limit_price": life.Decimal(1)}, "invalid"),
+        ({"side": "buy", "stop_price": Decimal(100_000)}, "invalid"),
+        ({"side": "buy", "limit_price": Decimal(1)}, "invalid"),
     ],
 )  # fmt: skip
 def test_a_ticket_that_cannot_be_is_refused_and_leaves_nothing(

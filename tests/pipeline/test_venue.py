@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_an_installed_broker_is_given_its_folder_and_account(tmp_path: Path, mon
 
     def build(*, home: Path, account: str, live: bool) -> SimulationBroker:
         given.update(home=home, account=account, live=live)
-        return SimulationBroker(home / "other.sqlite", seed=1, starting_cash=life.Decimal(1), account=account)
+        return SimulationBroker(home / "other.sqlite", seed=1, starting_cash=Decimal(1), account=account)
 
     monkeypatch.setitem(factory.BUILT_IN, "other", lambda: build)
     store, run = run_at(tmp_path, "other", mode="paper")
