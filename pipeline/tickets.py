@@ -131,9 +131,9 @@ def _case(session: Session, run: RunRow, body: Proposal, reason: str) -> CaseRow
     )  # fmt: skip
     case = CaseRow(
         id=stable_id("case", body.run_id, body.id), run_id=run.id, cycle_id=body.cycle_id, strategy=body.strategy,
-        symbol=body.symbol, side=body.side, kind=body.kind, state=CaseState.DRAFTED.value, rank=0, risk_effect=body.risk_effect,
-        digest=body.digest, opened=body.as_of.date(), opened_index=run.session_index, review=plain(review), body=body,
-        updated_wall=now(),
+        symbol=body.symbol, side=body.side, kind=body.kind, state=CaseState.DRAFTED.value, rank=0,
+        risk_effect=body.risk_effect, digest=body.digest, opened=body.as_of.date(), opened_index=run.session_index,
+        review=plain(review), body=body, updated_wall=now(),
     )  # fmt: skip
     session.add(case)
     session.flush()
