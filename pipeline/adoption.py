@@ -25,7 +25,7 @@ from tools.canonical import plain, stable_id
 from tools.data.types import MarketData
 from tools.errors import ApprovalError, ToolRejected
 from tools.execution.positions import apply_fill
-from tools.execution.reconcile_types import Decision
+from tools.execution.reconciliation.types import Decision
 from tools.execution.types import TERMINAL, BrokerOrder, Fill, OrderRequest, OrderState, Position
 from tools.risk.types import Limits
 from tools.types import CaseState, Review, Side, Tick

@@ -22,7 +22,7 @@ from tools.data.types import MarketData
 from tools.errors import ExecutionError
 from tools.execution.orders import after_fill, follow
 from tools.execution.positions import AVERAGE_STEP
-from tools.execution.reconcile_types import Break
+from tools.execution.reconciliation.types import Break
 from tools.execution.types import TERMINAL, BrokerOrder, Fill, OrderState
 from tools.types import CaseState, Tick
 

@@ -16,7 +16,7 @@ from memory.tables import BreakRow, FillRow, RunRow
 from pipeline.findings import raise_finding
 from pipeline.store import now
 from tools.canonical import stable_id
-from tools.execution.reconcile_types import Break, BreakKind
+from tools.execution.reconciliation.types import Break, BreakKind
 from tools.execution.types import Fill
 
 OPEN, LEFT, EXPLAINED, CLOSED = "open", "left", "explained", "closed"

@@ -20,8 +20,8 @@ from pipeline.findings import raise_finding
 from pipeline.store import Store, now
 from tools.data.types import MarketData
 from tools.errors import ExecutionError, RetryableToolError
-from tools.execution.reconcile import compare
-from tools.execution.reconcile_types import Break, BrokerBook, OwnBook, OwnFill, OwnOrder, Report
+from tools.execution.reconciliation.compare import compare
+from tools.execution.reconciliation.types import Break, BrokerBook, OwnBook, OwnFill, OwnOrder, Report
 from tools.execution.types import Broker, BrokerOrder, OrderState, PlayedVenue
 from tools.types import Tick
 

@@ -17,7 +17,7 @@ from pipeline.breaks import STANDING
 from pipeline.commands import request_reconciliation
 from pipeline.standing import acting_for
 from pipeline.store import active_run
-from tools.execution.reconcile_types import Decision, Report
+from tools.execution.reconciliation.types import Decision, Report
 
 router = APIRouter(tags=["book"])
 CLOSED_SHOWN = 20

@@ -12,7 +12,7 @@ from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from memory.tables.fields import body, instant, money
-from tools.execution.reconcile_types import Break, Report
+from tools.execution.reconciliation.types import Break, Report
 
 _OPEN_SQL = "status = 'open'"
 

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from memory.tables import RunRow
 from pipeline import breaks
-from tools.execution.reconcile_types import Break
+from tools.execution.reconciliation.types import Break
 
 from .conftest import AS_OF, BASE_URL, RUN, Seeded
 

@@ -14,7 +14,7 @@ from pipeline.store import Store
 from pipeline.submission import add_order
 from tests.pipeline import life
 from tools.errors import RetryableToolError
-from tools.execution.reconcile_types import Report
+from tools.execution.reconciliation.types import Report
 from tools.execution.types import BrokerOrder, Fill, Leg, OrderRequest, OrderState
 from tools.types import Tick
 

@@ -17,7 +17,7 @@ from pipeline.store import Principal, Store
 from tests.pipeline import life, scripted
 from tests.pipeline.life import code_of
 from tests.pipeline.scripted import D, Scripted, breaks, word
-from tools.execution.reconcile_types import Decision
+from tools.execution.reconciliation.types import Decision
 from tools.execution.types import OrderState
 
 OFFICER = Principal("olga", "person")

@@ -7,15 +7,16 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
+from memory.ledger import Stage
 from memory.tables import CaseRow, GrantRow, OrderRow, ParentRow, RunRow
 from pipeline import halt, parents, slices
 from pipeline.activation import in_force
 from pipeline.cases import advance
 from pipeline.order_ends import end_order
 from pipeline.store import Store
-from pipeline.submission import OpenMarket, Stage
+from pipeline.submission import OpenMarket
 from tests.pipeline import life
 from tests.pipeline.life import code_of, say
 from tools.execution.algorithms.types import Context, SessionVolume, Window
@@ -58,7 +59,9 @@ def send(store: Store, now_open: OpenMarket) -> int:
 
 def orders(store: Store) -> list[tuple[int, int]]:
     with store.db.read() as session:
-        return [(row.attempt, row.quantity) for row in session.exec(select(OrderRow).order_by(OrderRow.created)).all()]
+        return [
+            (row.attempt, row.quantity) for row in session.exec(select(OrderRow).order_by(col(OrderRow.created))).all()
+        ]
 
 
 def end(store: Store, attempt: int, filled: int) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tools.data.types import CorporateAction
 from tools.errors import ExecutionError
-from tools.execution.reconcile_types import OwnFill
+from tools.execution.reconciliation.types import OwnFill
 from tools.execution.types import Fill, Position
 
 AVERAGE_STEP = Decimal("0.000001")

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.execution.positions import cash_effect
-from tools.execution.reconcile import compare
-from tools.execution.reconcile_types import BrokerBook, OwnBook, OwnFill, OwnOrder
+from tools.execution.reconciliation.compare import compare
+from tools.execution.reconciliation.types import BrokerBook, OwnBook, OwnFill, OwnOrder
 from tools.execution.types import TERMINAL, BrokerOrder, Fill, OrderState
 
 D = Decimal

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tools.canonical import decimal_text
 from tools.execution.positions import cash_effect
-from tools.execution.reconcile_types import Break, BrokerBook, OwnBook, OwnFill, OwnOrder
+from tools.execution.reconciliation.types import Break, BrokerBook, OwnBook, OwnFill, OwnOrder
 from tools.execution.types import TERMINAL, BrokerOrder, Fill, OrderState
 
 CASH = "cash"
