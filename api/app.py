@@ -29,12 +29,14 @@ from api.routes import (
     ledger,
     notifications,
     people,
+    reconciliation,
     replays,
     reports,
     risk,
     session,
     sla,
     strategies,
+    tickets,
 )
 from pipeline.store import Store
 
@@ -69,8 +71,7 @@ def _operation_id(route: APIRoute) -> str:
 
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, changes, ledger, book,
-    risk, day, notifications, sla, replays, reports, strategies,
-    drills,
+    risk, reconciliation, day, notifications, sla, replays, reports, strategies, drills, tickets,
 )  # fmt: skip
 
 

@@ -6,20 +6,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from memory.ledger import Entry, Stage, append
-from memory.tables import CaseRow, EquityRow, OrderRow, PositionRow, RunRow
+from memory.tables import BreakRow, CaseRow, EquityRow, OrderRow, PositionRow, RunRow
 from pipeline.store import now
 from tools.data.types import CorporateAction, MarketData, VenueState
 from tools.execution.positions import apply_corporate_action, apply_fill
-from tools.execution.types import TERMINAL, Fill, Position
+from tools.execution.types import TERMINAL, Fill, OrderState, Position
 from tools.risk.groups import Groups, within
 from tools.risk.types import MarketView, PendingOrder, PortfolioView, PositionView
 from tools.types import ORDER_KINDS, CaseState, Tick
 
-LIVE_ORDER_STATES = ("pending_new", "new", "partially_filled", "pending_cancel", "unknown")
-assert not set(LIVE_ORDER_STATES) & {state.value for state in TERMINAL}
+LIVE_ORDER_STATES = tuple(state.value for state in OrderState if state not in TERMINAL)
 
 
 def open_positions(session: Session, run_id: str) -> tuple[PositionRow, ...]:
@@ -103,16 +102,13 @@ def market_view(
     The sample market holds no volatility pauses and replays on one clock; elsewhere a feed that is a `VenueState`
     says so, and what it does not know stays None.
     """
-    unknown = session.exec(
-        select(OrderRow).where(OrderRow.run_id == run.id, OrderRow.symbol == symbol, OrderRow.state == "unknown")
-    ).first()
     age = None if known_at is None else (tick.as_of - known_at).total_seconds() / 3600
     replayed = run.mode == "replay"
     trading_day = tick.session in market.sessions
     book = {row.symbol for row in open_positions(session, run.id)} | {case.symbol for case in _waiting(session, run.id)}
     seen = MarketView(
         symbol=symbol, sector=market.instrument(symbol).sector, price=price, atr=atr, adv=adv, data_age_hours=age,
-        unknown_order=unknown is not None, trading_day=trading_day,
+        unknown_order=_in_doubt(session, run.id, symbol), trading_day=trading_day,
         in_hours=trading_day and _within_hours(market, tick), volatility_paused=False if replayed else None,
         clock_skew_seconds=0.0 if replayed else None, group=within(groups, symbol, book),
     )  # fmt: skip
@@ -128,6 +124,19 @@ def _as_the_venue_says(seen: MarketView, venue: VenueState, tick: Tick) -> Marke
             "borrow_available": venue.borrow(seen.symbol), "clock_skew_seconds": venue.clock_skew_seconds(now()),
         }
     )  # fmt: skip
+
+
+def _in_doubt(session: Session, run_id: str, symbol: str) -> bool:
+    """True while an order in the symbol is unknown, or a break of the books concerns it; one of cash concerns all.
+
+    What a person left at the broker goes on concerning its symbol: nothing is added beside it.
+    """
+    unknown = select(OrderRow).where(OrderRow.run_id == run_id, OrderRow.symbol == symbol, OrderRow.state == "unknown")
+    breaks = select(BreakRow).where(
+        BreakRow.run_id == run_id, col(BreakRow.status).in_(["open", "left"]),
+        or_(col(BreakRow.symbol) == symbol, col(BreakRow.symbol).is_(None)),
+    )  # fmt: skip
+    return any(session.exec(query).first() is not None for query in (unknown, breaks))
 
 
 def _within_hours(market: MarketData, tick: Tick) -> bool:

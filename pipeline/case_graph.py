@@ -33,6 +33,7 @@ from pipeline.cases import advance
 from pipeline.desk import Desk
 from pipeline.faults import reach
 from pipeline.flow import checked_view
+from pipeline.manual import proposer_of
 from pipeline.overrides import controls_of, override_of
 from pipeline.policy import facts_of
 from pipeline.risk_inputs import of_proposal
@@ -211,6 +212,8 @@ def _request(context: CaseContext, case_id: str) -> None:
         overrides = controls_of(session, case_id)
     facts = facts_of(drafted.order, view, seen, abstained, drafted.occasion, overrides)
     ruling = desk.law.policy.rule_on(facts)
+    if proposer_of(drafted.strategy) is not None:
+        ruling = ruling.model_copy(update={"separate": (*ruling.separate, "proposer")})
     expires = min(work.index + ruling.ttl_sessions, len(desk.market.sessions) - 1)
     with desk.db.write() as session:
         case = session.get_one(CaseRow, case_id)

@@ -10,16 +10,28 @@ from sqlmodel import col, select
 from memory.tables import CommandRow
 from pipeline.store import Principal, Store, now
 
+NEXT, RECONCILE = "next", "reconcile"
+
 
 def request_next(store: Store, principal: Principal) -> CommandRow:
-    """Ask for the next session. Asking again while one is pending gives the pending one."""
+    """Ask for the next session."""
+    return _request(store, principal, NEXT)
+
+
+def request_reconciliation(store: Store, principal: Principal) -> CommandRow:
+    """Ask for a comparison of both books, all fills included."""
+    return _request(store, principal, RECONCILE)
+
+
+def _request(store: Store, principal: Principal, kind: str) -> CommandRow:
+    """Write a wish. Asking again while one is pending gives the pending one."""
     with store.db.write() as session:
         pending = session.exec(
-            select(CommandRow).where(CommandRow.kind == "next", CommandRow.status == "pending")
+            select(CommandRow).where(CommandRow.kind == kind, CommandRow.status == "pending")
         ).first()
         if pending is not None:
             return pending
-        row = CommandRow(id=f"cmd_{secrets.token_hex(8)}", kind="next", principal=principal.name, asked_wall=now())
+        row = CommandRow(id=f"cmd_{secrets.token_hex(8)}", kind=kind, principal=principal.name, asked_wall=now())
         session.add(row)
     return row
 

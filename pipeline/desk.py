@@ -24,9 +24,11 @@ from pipeline.store import Store, active_run, now
 from pipeline.venue import open_broker, open_market
 from tools.canonical import content_sha256, stable_id
 from tools.data.types import MarketData
-from tools.errors import ConfigError, DataError, HomeError
-from tools.execution.brokers.simulation import SimulationBroker
+from tools.errors import ConfigError, DataError, ExecutionError, HomeError
+from tools.execution.types import Broker, PlayedVenue
 from tools.types import Frozen, Phase, Tick
+
+SIMULATION = "simulation"
 
 
 class RunRequest(Frozen):
@@ -45,7 +47,7 @@ class Desk:
     store: Store
     run_id: str
     market: MarketData
-    broker: SimulationBroker
+    broker: Broker
     law: InForce
     recall: Recall | None
     seed: int
@@ -58,6 +60,16 @@ class Desk:
     def run(self) -> RunRow:
         with self.db.read() as session:
             return session.get_one(RunRow, self.run_id)
+
+    @property
+    def venue(self) -> PlayedVenue:
+        """The broker as a venue whose sessions the desk plays; ExecutionError(not_played) for a real one."""
+        if isinstance(self.broker, PlayedVenue):
+            return self.broker
+        raise ExecutionError(
+            f"the broker {self.broker.name} runs on its own clock: only a simulated venue can be replayed",
+            code="not_played",
+        )
 
     def tick(self, index: int, phase: Phase) -> Tick:
         return self.market.tick(self.market.sessions[index], phase)
@@ -80,6 +92,11 @@ class Desk:
 
 def start_run(store: Store, request: RunRequest, *, attended: bool = False) -> RunRow:
     """Open a new run with its own id and book, and close the one before it for good."""
+    if store.settings.mode == "replay" and store.settings.broker != SIMULATION:
+        raise ConfigError(
+            f"a replay is played at the simulation, not at {store.settings.broker}: use paper mode for it",
+            code="bad_settings",
+        )
     law = at_start(store, attended=attended)
     market = open_market(request.symbols)
     index = _start_index(market, request.start, store.settings.start_session)
@@ -88,6 +105,7 @@ def start_run(store: Store, request: RunRequest, *, attended: bool = False) -> R
             "seed": request.seed, "symbols": market.symbols, "start": index, "data": market.dataset_sha256,
             "limits": law.limits_sha256, "policy": law.policy_sha256, "equity": store.settings.equity_start,
             "reasoner": store.settings.reasoner, "mode": store.settings.mode,
+            **({} if store.settings.broker == SIMULATION else {"broker": store.settings.broker}),
         }
     )  # fmt: skip
     equity = Decimal(store.settings.equity_start)
@@ -103,7 +121,7 @@ def start_run(store: Store, request: RunRequest, *, attended: bool = False) -> R
             equity_start=equity, cash=equity, peak_equity=equity, day_start_equity=equity, created_wall=now(),
             config={
                 "symbols": None if request.symbols is None else list(request.symbols), "names": len(market.symbols),
-                "broker": "simulation", "label": market.label, "data_sha256": market.dataset_sha256,
+                "broker": store.settings.broker, "label": market.label, "data_sha256": market.dataset_sha256,
                 "sessions": len(market.sessions),
             },
         )  # fmt: skip

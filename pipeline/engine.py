@@ -11,7 +11,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import select
 
 from memory.tables import ApprovalRow
-from pipeline import applying, attention, changes, commands, day_facts, halt, halt_program, queue_time, unattended
+from pipeline import (
+    applying,
+    attention,
+    changes,
+    commands,
+    day_facts,
+    halt,
+    halt_program,
+    queue_time,
+    reconciliation,
+    unattended,
+)
 from pipeline.desk import Desk, RunRequest, open_desk, start_run
 from pipeline.headless import open_player
 from pipeline.heartbeats import beat, resident
@@ -26,6 +37,8 @@ POLL_S = 0.25
 PEOPLE_S = 60.0
 LOOK_S = 5.0
 """Pause between two looks at the broker while no session is played."""
+RECONCILE_S = 60.0
+"""Longest pause between two comparisons of our book with the broker's."""
 PACE_S = 1.0
 """Pause between sessions while nobody is asked, so that a person can follow."""
 NO_WATCHDOG = "the watchdog does not live: nothing that adds risk is opened until it does"
@@ -55,6 +68,8 @@ class Engine:
         self._played_at = 0.0
         self._watched_at = float("-inf")
         self._looked_at = 0.0
+        self._compared_at = time.monotonic()
+        self._silent = False
         self._attended: frozenset[str] = frozenset()
 
     async def run(self) -> None:
@@ -70,7 +85,7 @@ class Engine:
                 await asyncio.to_thread(self._watch_people)
                 await asyncio.to_thread(self._keep_law)
                 await self._attend_night()
-                await self.player.open_overridden()
+                await self.player.open_by_hand()
                 if teller.done() and not self.stopping.is_set():
                     teller.result()
                 await self._step()
@@ -93,15 +108,42 @@ class Engine:
         if time.monotonic() - self._looked_at >= LOOK_S:
             self._looked_at = time.monotonic()
             run = self.desk.run()
-            await asyncio.to_thread(day_facts.look_again, self.store, self.desk.broker, run)
+            facts = await asyncio.to_thread(day_facts.look_again, self.store, self.desk.broker, run)
+            await self._compare(silent=facts is not None and facts.error is not None)
             with self.desk.db.read() as session:
                 expired = unattended.ran_out_of_minutes(session, run)
             if run.stage == "closed" and expired - self._attended:
                 await self.player.open_unattended(CycleWork(self.desk, run.session_index, "night"))
                 self._attended |= expired
 
+    async def _compare(self, *, silent: bool) -> None:
+        """Reconcile when the broker answers again after a silence, and on the timer; end safe mode with the breaks."""
+        back, self._silent = self._silent and not silent, silent
+        if silent:
+            return
+        if back or time.monotonic() - self._compared_at >= RECONCILE_S:
+            self._compared_at = time.monotonic()
+            occasion: reconciliation.Occasion = "reconnect" if back else "timer"
+            report = await asyncio.to_thread(reconciliation.reconcile_desk, self.desk, occasion)
+            self._silent = report is not None and report.error is not None
+        held = reconciliation.SAFE in self.store.reduce_only
+        if held and not await asyncio.to_thread(reconciliation.keep_safe_mode, self.store, self.desk.run_id):
+            beat_law(self.store)
+
+    async def _answer_comparison(self, command_id: str) -> None:
+        report = await asyncio.to_thread(reconciliation.reconcile_desk, self.desk, "asked")
+        if report is None:
+            await asyncio.to_thread(commands.answer, self.store, command_id, "refused", "a session is being played")
+            return
+        await asyncio.to_thread(commands.answer, self.store, command_id, "done", f"{report.found} differences")
+
     async def _step(self) -> None:
+        if self.desk.run().stage == "closed":
+            await self.player.open_by_hand()
         command = await asyncio.to_thread(commands.pending, self.store)
+        if command is not None and command.kind == commands.RECONCILE:
+            await self._answer_comparison(command.id)
+            return
         if self.player.finished():
             if command is not None:
                 detail = "the market has no further session"
@@ -170,6 +212,7 @@ async def _main(settings: Settings) -> None:
         start_run(store, RunRequest(seed=0), attended=True)
     desk = open_desk(store, attended=True, started=True)
     changes.propose_files(store)
+    reconciliation.at_start(desk)
     beat(store, "broker", "ok", desk.broker.name)
     beat_law(store)
     recall = desk.recall

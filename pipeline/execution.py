@@ -1,28 +1,27 @@
-"""The outbox and the books: say each thing to the broker once, ask when in doubt, book what it reports.
+"""The outbox and the broker: say each thing once, ask when in doubt, and hand what it reports to our book.
 
 Only this module, the halt program and their wiring talk to a broker.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from sqlmodel import Session, col, select
 
-from memory.database import insert_if_absent
-from memory.ledger import Entry, Stage, append
-from memory.tables import CaseRow, FillRow, OrderRow, OutboxRow, RunRow
+from memory.tables import CaseRow, OrderRow, OutboxRow, RunRow
 from pipeline import halt
-from pipeline.book import LIVE_ORDER_STATES, book_fill, live_orders
-from pipeline.cases import advance
+from pipeline.book import LIVE_ORDER_STATES, live_orders
+from pipeline.booking import apply_report, book
 from pipeline.faults import reach
 from pipeline.findings import raise_finding
 from pipeline.order_ends import end_order
-from pipeline.store import Store, now
+from pipeline.store import Store
 from tools.data.types import MarketData
 from tools.errors import ExecutionError, RetryableToolError
-from tools.execution.types import Broker, BrokerOrder, Fill, OrderState
-from tools.types import CaseState, Tick
+from tools.execution.types import Broker, BrokerOrder, OrderState
+from tools.types import Tick
+
+DEFINITE = frozenset({"rejected", "invalid_order", "no_position", "halted", "too_late"})
+"""What surely keeps an order from the market. Every other failure of a submit leaves it unknown until it is found."""
 
 
 def dispatch(
@@ -46,10 +45,13 @@ def dispatch(
         try:
             reported = _say(store, broker, row, tick, missed=missed)
         except RetryableToolError as error:
-            _doubt(store, row, str(error))
+            _doubt(store, row, str(error), tick)
             continue
         except ExecutionError as error:
             reported = None
+            if row.action == "submit" and error.code not in DEFINITE:
+                _doubt(store, row, error.message, tick, error.code)
+                continue
             _refused(store, row, error, tick)
         reach("after_broker_submit")
         if reported is not None:
@@ -102,9 +104,12 @@ def _done(session: Session, row: OutboxRow) -> None:
     session.add(stored)
 
 
-def _doubt(store: Store, row: OutboxRow, error: str) -> None:
+def _doubt(store: Store, row: OutboxRow, error: str, tick: Tick, code: str | None = None) -> None:
+    """Leave a row for the next round and its order unknown; a failure with a `code` of its own is also a finding."""
     with store.db.write() as session:
         stored = session.get_one(OutboxRow, row.id)
+        if code is not None and stored.last_error != error:
+            _find(session, stored, code, error, tick)
         stored.attempts, stored.last_error = stored.attempts + 1, error
         session.add(stored)
         order = session.get_one(OrderRow, row.client_order_id)
@@ -119,28 +124,17 @@ def _refused(store: Store, row: OutboxRow, error: ExecutionError, tick: Tick) ->
         stored.status, stored.last_error = "done", error.message
         session.add(stored)
         order = session.get_one(OrderRow, row.client_order_id)
-        run = session.get_one(RunRow, row.run_id)
         if row.action == "submit" and order.state in LIVE_ORDER_STATES:
             end_order(session, order, OrderState.DENIED, error.message, tick)
-        raise_finding(
-            session, run, code=error.code, severity="warning", component="execution", symbol=order.symbol,
-            message=error.message, recommendation="Look at the order and the broker's book before going on.",
-            as_of=tick.as_of,
-        )  # fmt: skip
+        _find(session, row, error.code, error.message, tick)
 
 
-def apply_report(session: Session, reported: BrokerOrder, tick: Tick) -> None:
-    """Take the broker's word on an order's state; fills come separately, by execution id."""
-    order = session.get(OrderRow, reported.client_order_id)
-    if order is None or order.state not in LIVE_ORDER_STATES:
-        return
-    order.broker_order_id = reported.broker_order_id
-    if reported.state in (OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED, OrderState.DENIED):
-        if reported.filled_quantity <= order.filled_quantity:
-            end_order(session, order, reported.state, reported.reason, tick)
-    elif reported.state in (OrderState.NEW, OrderState.PENDING_CANCEL):
-        order.state, order.updated_wall = reported.state.value, now()
-    session.add(order)
+def _find(session: Session, row: OutboxRow, code: str, message: str, tick: Tick) -> None:
+    raise_finding(
+        session, session.get_one(RunRow, row.run_id), code=code, severity="warning", component="execution",
+        symbol=session.get_one(OrderRow, row.client_order_id).symbol, message=message,
+        recommendation="Look at the order and the broker's book before going on.", as_of=tick.as_of,
+    )  # fmt: skip
 
 
 def book_fills(store: Store, broker: Broker, market: MarketData, run_id: str, tick: Tick) -> int:
@@ -155,57 +149,17 @@ def book_fills(store: Store, broker: Broker, market: MarketData, run_id: str, ti
         if fill.at > tick.as_of:
             break
         with store.db.write() as session:
-            booked += _book(session, market, run_id, fill, tick)
+            booked += book(session, market, run_id, fill, tick)
             reach("before_fill_commit")
         reach("after_fill_commit")
     with store.db.read() as session:
         live = live_orders(session, run_id)
     for order in live:
-        reported = broker.find(order.client_order_id)
+        try:
+            reported = broker.find(order.client_order_id)
+        except RetryableToolError:
+            continue
         if reported is not None:
             with store.db.write() as session:
                 apply_report(session, reported, tick)
     return booked
-
-
-def _book(session: Session, market: MarketData, run_id: str, fill: Fill, tick: Tick) -> int:
-    run = session.get_one(RunRow, run_id)
-    run.broker_sequence = max(run.broker_sequence, fill.sequence)
-    session.add(run)
-    order = session.get(OrderRow, fill.client_order_id)
-    values = {
-        "execution_id": fill.execution_id, "run_id": run_id, "case_id": order.case_id if order else None,
-        "client_order_id": fill.client_order_id, "symbol": fill.symbol, "side": fill.side, "quantity": fill.quantity,
-        "price": fill.price, "commission": fill.commission, "session": fill.session, "at": fill.at, "body": fill,
-    }  # fmt: skip
-    if not insert_if_absent(session, FillRow, values):
-        return 0
-    if order is None:
-        raise_finding(
-            session, run, code="unknown_fill", severity="critical", component="execution", symbol=fill.symbol,
-            message=f"the broker filled {fill.quantity} {fill.symbol} for {fill.client_order_id}, which is not ours",
-            recommendation="Find who placed the order; then adopt or close the position.", as_of=tick.as_of,
-        )  # fmt: skip
-        return 0
-    position = book_fill(session, run, fill, order, market.instrument(fill.symbol).sector)
-    total = order.filled_quantity + fill.quantity
-    spent = (order.average_price or Decimal(0)) * order.filled_quantity + fill.price * fill.quantity
-    order.filled_quantity, order.average_price = total, (spent / total).quantize(Decimal("0.000001"))
-    order.state = (OrderState.FILLED if total >= order.quantity else OrderState.PARTIALLY_FILLED).value
-    order.updated_wall = now()
-    session.add(order)
-    append(
-        session,
-        Entry(
-            kind="fill.booked", step=f"fill:{fill.execution_id}", case_id=order.case_id, run_id=run_id,
-            desk_time=fill.at, stage=Stage.FILL,
-            content={"fill": fill, "leg": order.leg, "position": position.quantity, "cash": run.cash},
-        ),
-    )  # fmt: skip
-    case = session.get(CaseRow, order.case_id)
-    if case is not None and order.leg in ("entry", "exit") and total >= order.quantity and case.state == "submitted":
-        advance(
-            session, case, CaseState.DONE, content={"filled": total, "average_price": order.average_price},
-            desk_time=fill.at, stage=Stage.FILL,
-        )  # fmt: skip
-    return 1

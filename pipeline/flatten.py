@@ -15,9 +15,10 @@ from sqlmodel import Session, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ActivationRow, HaltRow, OrderRow, PositionRow, RunRow
-from pipeline import grants
+from pipeline import grants, parents
 from pipeline.book import live_orders, open_positions
-from pipeline.execution import apply_report, dispatch
+from pipeline.booking import apply_report
+from pipeline.execution import dispatch
 from pipeline.halt_scope import cases_of_order, closes
 from pipeline.order_ends import desk_tick
 from pipeline.store import Store
@@ -144,13 +145,18 @@ def _write_child(store: Store, run: RunRow, halt: HaltRow, symbol: str, there: i
             store, session, halt_id=halt.id, run_id=run.id, symbol=symbol, quantity=quantity,
             principal=halt.principal, index=index,
         )  # fmt: skip
-        grants.consume(session, grant, quantity)
+        tick = desk_tick(session, run)
+        parent = parents.open_parent(
+            session, stored, grant, case_id=case_id, symbol=symbol, side=side, quantity=quantity, at=tick
+        )
         request = OrderRequest(
             client_order_id=name, symbol=symbol, side=side, quantity=quantity, order_type="limit",
             limit_price=limit, time_in_force="opg", reduce_only=True,
         )  # fmt: skip
-        tick = desk_tick(session, run)
-        add_order(session, run, request, case_id=case_id, grant_id=grant.id, leg="flatten", attempt=index, at=tick)
+        add_order(
+            session, run, request, case_id=case_id, grant_id=grant.id, leg="flatten", attempt=index, at=tick,
+            parent=parent,
+        )  # fmt: skip
         append(
             session,
             Entry(

@@ -19,7 +19,7 @@ from memory.ledger import Entry, Stage, append
 from memory.tables import CaseRow, HaltRow, OrderRow, OutboxRow, RunRow
 from pipeline import flatten
 from pipeline.book import live_orders
-from pipeline.execution import apply_report
+from pipeline.booking import apply_report
 from pipeline.findings import raise_finding
 from pipeline.halt_release import adopt_file
 from pipeline.halt_scope import concerns_order, in_force

@@ -23,7 +23,7 @@ from memory.tables import (
     RecordingRow,
     RunRow,
 )
-from pipeline import approvals, halt
+from pipeline import approvals, halt, reconciliation
 from pipeline.book import equity_of
 from pipeline.desk import Desk, RunRequest, open_desk, start_run
 from pipeline.session import SessionPlayer, SessionReport
@@ -138,6 +138,7 @@ async def run_sessions(
         raise ConfigError("--stand-in is valid only in replay mode", code="stand_in_refused")
     choose_run(store, RunRequest(symbols=symbols, start=start, seed=seed), continue_run=continue_run, new_run=new_run)
     desk = open_desk(store)
+    reconciliation.at_start(desk)
     async with open_player(desk) as player:
         if desk.run().stage == "closed":  # an interrupted cycle first asks the rest of its questions
             stand_in_decides(desk, stand_in, 1)

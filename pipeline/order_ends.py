@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from memory.ledger import Entry, Stage, append
-from memory.tables import CaseRow, HaltRow, OrderRow, OutboxRow, RunRow
+from memory.tables import CaseRow, HaltRow, LedgerRow, OrderRow, OutboxRow, RunRow
+from pipeline import parents
 from pipeline.cases import advance
 from pipeline.halt_scope import concerns_order
 from pipeline.store import now
@@ -25,23 +26,32 @@ def desk_tick(session: Session, run: RunRow) -> Tick:
 
 
 def end_order(session: Session, order: OrderRow, state: OrderState, reason: str | None, tick: Tick) -> None:
-    """Give an order its last state in the caller's transaction; its case is done or cancelled with it."""
+    """Give an order its last state in the caller's transaction; its case is done or cancelled with it.
+
+    An order may end twice alike, when a late execution or an adoption made it live in between.
+    """
+    step = f"order:{order.leg}:{order.attempt}:{state.value}"
+    same = (LedgerRow.case_id == order.case_id, LedgerRow.step == step)
+    earlier = session.exec(select(func.count()).select_from(LedgerRow).where(*same)).one()
     order.state, order.reason, order.updated_wall = state.value, reason, now()
     session.add(order)
     append(
         session,
         Entry(
-            kind=f"order.{state.value}", step=f"order:{order.leg}:{order.attempt}:{state.value}", case_id=order.case_id,
+            kind=f"order.{state.value}", step=step, revision=earlier, case_id=order.case_id,
             run_id=order.run_id, desk_time=tick.as_of, stage=Stage.ORDER,
             content={"client_order_id": order.client_order_id, "filled": order.filled_quantity, "reason": reason},
         ),
     )  # fmt: skip
+    parents.give_back(session, order)
     case = session.get(CaseRow, order.case_id)
-    if case is not None and order.leg in ("entry", "exit") and case.state in ("submitted", "unknown"):
-        to = CaseState.DONE if order.filled_quantity else CaseState.CANCELLED
+    if case is None or order.leg not in ("entry", "exit") or case.state not in ("submitted", "unknown"):
+        return
+    if not parents.has_more(session, order):
+        filled = parents.filled(session, order).quantity
         advance(
-            session, case, to, content={"filled": order.filled_quantity}, desk_time=tick.as_of, stage=Stage.ORDER,
-            reason=None if order.filled_quantity else (reason or state.value),
+            session, case, CaseState.DONE if filled else CaseState.CANCELLED, content={"filled": filled},
+            desk_time=tick.as_of, stage=Stage.ORDER, reason=None if filled else (reason or state.value),
         )  # fmt: skip
 
 

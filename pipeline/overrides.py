@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from memory.tables import ApprovalRow, CaseRow, OverrideRow
+from pipeline import manual
 from tools.types import ORDER_KINDS, Frozen
 
 
@@ -36,9 +37,9 @@ def overrides_of(approval: ApprovalRow) -> frozenset[str]:
     return frozenset(approval.facts.get("overrides", ()))
 
 
-def proposer_of(session: Session, case: CaseRow) -> str | None:
-    """The person behind a case, who may not sign it alone; None for what the desk drafted by itself."""
+def proposers_of(session: Session, case: CaseRow) -> frozenset[str]:
+    """The people behind a case, who do not sign it where the policy separates them; none for what the desk drafted."""
     if case.kind not in ORDER_KINDS:
-        return case.change.proposer
+        return frozenset({case.change.proposer})
     row = session.get(OverrideRow, case.id)
-    return row.principal if row else None
+    return frozenset(name for name in (row and row.principal, manual.proposer_of(case.strategy)) if name)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from memory.columns import Damaged
 from memory.ledger import Entry, Stage, append
@@ -21,12 +20,11 @@ from pipeline.cases import advance
 from pipeline.overrides import Override, override_of
 from pipeline.standing import confirm
 from pipeline.store import Principal, Store, now, require_run
-from pipeline.voiding import void_case
 from tools.errors import ApprovalError, ToolRejected
 from tools.risk.control import label
 from tools.risk.controls import require_soft
 from tools.risk.types import Check
-from tools.types import CaseState, Tick
+from tools.types import CaseState
 
 
 def ask(store: Store, case_id: str, controls: Iterable[str] | None, *, principal: Principal, reason: str) -> Override:
@@ -78,28 +76,16 @@ def ask(store: Store, case_id: str, controls: Iterable[str] | None, *, principal
 
 
 def waiting(session: Session, run: RunRow) -> list[str]:
-    """Cases of this session that were drafted again and are not asked yet."""
-    rows = session.exec(
-        _drafted(run.id).where(CaseRow.opened_index == run.session_index).order_by(col(CaseRow.rank))
-    ).all()
-    return [row.id for row in rows]
-
-
-def lapse(session: Session, run: RunRow, tick: Tick) -> None:
-    """Void what was drafted again and never asked: an override does not outlive the session of its case."""
-    for case in session.exec(_drafted(run.id)).all():
-        void_case(
-            session, case, why="its session ended before the override was asked", desk_time=tick.as_of,
-            stage=Stage.CASE, detail={},
-        )  # fmt: skip
-
-
-def _drafted(run_id: str) -> SelectOfScalar[CaseRow]:
-    return (
-        select(CaseRow)
+    """Cases of this session that were drafted again and are not asked yet, in order of rank."""
+    query = (
+        select(CaseRow.id)
         .join(OverrideRow, col(OverrideRow.case_id) == col(CaseRow.id))
-        .where(CaseRow.run_id == run_id, CaseRow.state == CaseState.DRAFTED.value)
-    )
+        .where(
+            CaseRow.run_id == run.id, CaseRow.state == CaseState.DRAFTED.value,
+            CaseRow.opened_index == run.session_index,
+        )
+    )  # fmt: skip
+    return list(session.exec(query.order_by(col(CaseRow.rank))).all())
 
 
 def _blocking(run: RunRow, case: CaseRow) -> frozenset[str]:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, or_, select
 from memory.columns import Damaged
 from memory.tables import ApprovalRow, CaseRow, DecisionRow, RunRow
 from pipeline import attention, authority, halt
-from pipeline.overrides import overrides_of, proposer_of
+from pipeline.overrides import overrides_of, proposers_of
 from pipeline.people import limits_of
 from pipeline.roles import ROLES
 from pipeline.standing import confirm, role_of
@@ -86,10 +86,9 @@ def require(
     names = authority.names_of(session, row, principal, now())
     if "editor" in row.separate and authority.edited_by(session, row, names):
         raise ApprovalError(f"{principal.name} edited this proposal: another person must sign it", code="separation")
-    proposer = proposer_of(session, case)
-    if "proposer" in row.separate and proposer in names:
-        what = "override" if case.kind in ORDER_KINDS else "change"
-        raise ApprovalError(f"{proposer} proposed this {what}: another person must sign it", code="separation")
+    proposer = next(iter(sorted(proposers_of(session, case) & set(names))), None)
+    if "proposer" in row.separate and proposer is not None:
+        raise ApprovalError(f"{proposer} proposed this: another person must sign it", code="separation")
     other = authority.signed_as(session, row, principal, names)
     if other is not None and decision == "approve":
         raise ApprovalError(

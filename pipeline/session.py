@@ -17,7 +17,17 @@ from sqlmodel import col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CaseRow, RunRow
-from pipeline import canaries, day_facts, halt_program, overriding, queue_time, unattended
+from pipeline import (
+    canaries,
+    day_facts,
+    halt_program,
+    overriding,
+    queue_time,
+    reconciliation,
+    slices,
+    tickets,
+    unattended,
+)
 from pipeline.book import book_action, equity_of, mark
 from pipeline.case_graph import CaseContext, build_case_graph
 from pipeline.cycle_graph import CycleContext, build_cycle_graph, first_state
@@ -67,7 +77,7 @@ class SessionPlayer:
         run = self.desk.run()
         if run.stage != "closed" or self.finished():
             return False
-        return self.desk.broker.is_past(self.desk.tick(run.session_index + 1, "open"))
+        return self.desk.venue.is_past(self.desk.tick(run.session_index + 1, "open"))
 
     async def play(self) -> SessionReport:
         """Play the next session, or finish the one that was interrupted."""
@@ -87,6 +97,7 @@ class SessionPlayer:
             await asyncio.to_thread(remember_settled, desk, work)
             await asyncio.to_thread(self._stage, "settled")
         asked = await self._cycle(work)
+        await asyncio.to_thread(reconciliation.reconcile_desk, desk, "session")
         await asyncio.to_thread(desk.store.publish_head)
         await asyncio.to_thread(day_facts.look, desk)
         with desk.db.read() as session:
@@ -102,6 +113,7 @@ class SessionPlayer:
         await asyncio.to_thread(set_aside, desk.store, desk.run_id)
         await asyncio.to_thread(desk.take_law)
         if desk.run().stage == "closed":
+            await self.open_by_hand()
             await asyncio.to_thread(self._begin)
         run = await asyncio.to_thread(desk.run)
         if run.stage == "opening":
@@ -126,7 +138,6 @@ class SessionPlayer:
             tick = desk.tick(run.session_index, "open")
             queue_time.expire_due(session, run, tick.as_of)
             canaries.reveal_due(session, run)
-            overriding.lapse(session, run, tick)
             end_due(session, run.id, run.session_index, tick.as_of, replay=run.mode == "replay")
 
     def _apply_actions(self, index: int) -> None:
@@ -134,7 +145,7 @@ class SessionPlayer:
         tick = desk.tick(index, "open")
         actions = desk.market.corporate_actions(tick.session, tick.as_of)
         for action in actions:
-            desk.broker.apply_action(action)
+            desk.venue.apply_action(action)
         with desk.db.write() as session:
             run = session.get_one(RunRow, desk.run_id)
             for action in actions:
@@ -156,7 +167,7 @@ class SessionPlayer:
         tick = desk.tick(index, "open")
         opens = desk.market.opens(tick)
         before = CycleWork(desk, index - 1)
-        missed = await asyncio.to_thread(desk.broker.is_past, tick)
+        missed = await asyncio.to_thread(desk.venue.is_past, tick)
         if missed:
             await asyncio.to_thread(miss_session, desk.store, desk.run_id, index, tick)
         else:
@@ -170,7 +181,7 @@ class SessionPlayer:
         halt_program.carry_out_all(desk.store, desk.broker)
         dispatch(desk.store, desk.broker, desk.run_id, tick, missed=missed)
         volumes = {s: f.adv_20 / f.close for s, f in before.features.items()}
-        desk.broker.match_open(tick, dict(opens), volumes)
+        desk.venue.match_open(tick, dict(opens), volumes)
         reach("after_match")
         booked = book_fills(desk.store, desk.broker, desk.market, desk.run_id, tick)
         protect(desk.store, desk.broker, desk.run_id, tick)
@@ -183,22 +194,26 @@ class SessionPlayer:
         await self.open_threads(work, drafted)
         return len(drafted)
 
-    async def open_overridden(self) -> int:
-        """Go on with what was drafted again by an override; returns how many cases that were."""
+    async def open_by_hand(self) -> int:
+        """Check, explain and ask what people wrote since the close: tickets and overrides; returns how many cases."""
         run = await asyncio.to_thread(self.desk.run)
         with self.desk.db.read() as session:
-            drafted = overriding.waiting(session, run) if run.stage == "closed" else []
-        if drafted:
+            closed = run.stage == "closed"
+            written = [*tickets.waiting(session, run.id), *overriding.waiting(session, run)] if closed else []
+        if written:
             await asyncio.to_thread(self.desk.take_law)
-            await self.open_threads(CycleWork(self.desk, run.session_index), drafted)
-        return len(drafted)
+            await self.open_threads(CycleWork(self.desk, max(run.session_index, 0)), written)
+        return len(written)
 
     async def submit_approved(self, before: CycleWork) -> None:
         """Submit every approved case on the opening prices of the session that follows `before`."""
         tick = self.desk.tick(before.index + 1, "open")
         adv = {s: Decimal(str(round(f.adv_20, 2))) for s, f in before.features.items()}
         opens = dict(self.desk.market.opens(tick))
-        await self.release_approved(before, OpenMarket(tick=tick, opens=opens, adv=adv, groups=before.groups))
+        now_open = OpenMarket(tick=tick, opens=opens, adv=adv, groups=before.groups)
+        await self.release_approved(before, now_open)
+        desk = self.desk
+        await asyncio.to_thread(slices.send_due, desk.store, desk.market, desk.law, desk.run_id, now_open)
 
     async def release_approved(self, work: CycleWork, now_open: OpenMarket) -> None:
         """Resume every approved case in order of rank. A thread whose checkpoint is gone is run again first."""
@@ -226,7 +241,7 @@ class SessionPlayer:
     def _close(self, work: CycleWork) -> int:
         desk = self.desk
         bars = desk.market.bars(work.tick.session, work.tick.as_of)
-        desk.broker.match_close(work.tick, dict(bars))
+        desk.venue.match_close(work.tick, dict(bars))
         reach("after_match")
         booked = book_fills(desk.store, desk.broker, desk.market, desk.run_id, work.tick)
         closed = Closed(work.features, desk.law.limits.exits)

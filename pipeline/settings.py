@@ -43,6 +43,13 @@ class Settings(BaseSettings):
     speed: float | None = Field(default=None, gt=0, description="seconds per session; unset holds for people")
     equity_start: int = Field(default=1_000_000, gt=0)
     start_session: int = Field(default=60, ge=0, description="index of the first session played by default")
+    broker: str = Field(default="simulation", description="simulation, alpaca or the name of an installed broker")
+    allow_live: bool = Field(default=False, description="the explicit switch without which live mode sends nothing")
+    alpaca_key_id: SecretStr | None = None
+    alpaca_secret_key: SecretStr | None = None
+    alpaca_account: str | None = Field(default=None, description="number of the live account, typed out")
+    alpaca_url: str | None = Field(default=None, description="another address of the trading API, without /v2")
+    alpaca_stream_url: str | None = Field(default=None, description="another address of the trading stream")
     model_base_url: str | None = Field(default=None, description="any OpenAI-compatible endpoint")
     model_api_key: SecretStr | None = None
     model_id: str = "gpt-4o-mini"

@@ -12,8 +12,8 @@ from sqlmodel import Session, select
 
 from memory.database import insert_if_absent
 from memory.ledger import Stage
-from memory.tables import ApprovalRow, CaseRow, GrantRow, OrderRow, OutboxRow, RunRow
-from pipeline import activation, grants, halt
+from memory.tables import ApprovalRow, CaseRow, GrantRow, OrderRow, OutboxRow, ParentRow, RunRow
+from pipeline import activation, halt, parents
 from pipeline.activation import InForce
 from pipeline.binding import asks_more, people_of, tampered
 from pipeline.book import live_orders, market_view, open_positions
@@ -145,7 +145,10 @@ def _write_order(
     session: Session, run: RunRow, case: CaseRow, grant: GrantRow, now_open: OpenMarket, law: InForce
 ) -> None:
     leg: Leg = "exit" if case.kind == "order.exit" else "entry"
-    grants.consume(session, grant, case.order.quantity)
+    parent = parents.open_parent(
+        session, run, grant, case_id=case.id, symbol=case.symbol, side=case.order.side, quantity=case.order.quantity,
+        at=now_open.tick,
+    )  # fmt: skip
     if leg == "exit":
         for stop in live_orders(session, run.id):
             if stop.symbol == case.symbol and stop.leg == "stop":
@@ -154,7 +157,9 @@ def _write_order(
         client_order_id=order_id(run.id, case.id, leg, 1), symbol=case.symbol, side=case.order.side,
         quantity=case.order.quantity, order_type="market", time_in_force="opg", reduce_only=leg == "exit",
     )  # fmt: skip
-    add_order(session, run, request, case_id=case.id, grant_id=grant.id, leg=leg, attempt=1, at=now_open.tick)
+    add_order(
+        session, run, request, case_id=case.id, grant_id=grant.id, leg=leg, attempt=1, at=now_open.tick, parent=parent
+    )
     _note_disabled(session, run, case, law, now_open.tick)
     advance(
         session, case, CaseState.SUBMITTED, desk_time=now_open.tick.as_of, stage=Stage.SUBMIT,
@@ -192,12 +197,16 @@ def add_order(
     leg: Leg,
     attempt: int,
     at: Tick,
+    parent: ParentRow | None = None,
 ) -> OrderRow:
-    """Write an order and what must be said about it, in the caller's transaction."""
+    """Write an order and what must be said about it, in the caller's transaction; a child draws from its `parent`."""
+    if parent is not None:
+        parents.draw(session, parent, request.quantity)
     row = OrderRow(
         client_order_id=request.client_order_id, run_id=run.id, case_id=case_id, grant_id=grant_id, leg=leg,
         attempt=attempt, symbol=request.symbol, side=request.side, quantity=request.quantity, state="pending_new",
         stop_price=request.stop_price, created=at.as_of, body=request, updated_wall=now(),
+        parent_id=None if parent is None else parent.id,
     )  # fmt: skip
     session.add(row)
     session.add(OutboxRow(run_id=run.id, client_order_id=request.client_order_id, action="submit", created_wall=now()))

@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from memory.tables import RunRow
 from pipeline.feed import open_market
 from pipeline.store import Store
 from tools.errors import ConfigError
-from tools.execution.brokers.simulation import SimulationBroker
+from tools.execution.brokers.factory import make_broker
+from tools.execution.types import Broker
 
 __all__ = ["open_broker", "open_market"]
 
 
-def open_broker(store: Store, run: RunRow) -> SimulationBroker:
-    """The venue of a run. ConfigError for a broker that this version does not know."""
-    if run.config.get("broker") != "simulation":
-        raise ConfigError(f"broker {run.config.get('broker')!r} is not known: use simulation", code="unknown_broker")
-    return SimulationBroker(store.home.broker, seed=run.seed, starting_cash=run.equity_start, account=run.id)
+def open_broker(store: Store, run: RunRow) -> Broker:
+    """The venue of a run, by the name in its configuration.
+
+    A broker of an entry point is called with `home` (its folder, a Path), `account` (the run's id) and `live` (bool).
+    ConfigError for a name nobody offers, missing keys, or a live account that was not asked for by name.
+    """
+    name = str(run.config.get("broker"))
+    return make_broker(name, **_options(store, run, name))
+
+
+def _options(store: Store, run: RunRow, name: str) -> dict[str, Any]:
+    if name == "simulation":
+        return {
+            "path": store.home.broker, "seed": run.seed, "starting_cash": run.equity_start, "account": run.id,
+        }  # fmt: skip
+    settings, live = store.settings, _live(store)
+    if name == "alpaca":
+        key, secret = settings.alpaca_key_id, settings.alpaca_secret_key
+        return {
+            "key_id": key.get_secret_value() if key else "", "secret_key": secret.get_secret_value() if secret else "",
+            "live": live, "account_number": settings.alpaca_account, "base_url": settings.alpaca_url,
+            "stream_url": settings.alpaca_stream_url, "journal": store.home.path / "alpaca.sqlite",
+            "since": run.created_wall,
+        }  # fmt: skip
+    return {"home": store.home.path, "account": run.id, "live": live}
+
+
+def _live(store: Store) -> bool:
+    """Whether real money is meant: the mode and the switch must say the same."""
+    wanted = store.settings.mode == "live"
+    if store.settings.allow_live != wanted:
+        what = "QUARTERDECK_ALLOW_LIVE is not set" if wanted else "QUARTERDECK_ALLOW_LIVE is set"
+        raise ConfigError(
+            f"the mode is {store.settings.mode} and {what}: real orders need both live mode and the switch",
+            code="live_not_confirmed",
+        )
+    return wanted

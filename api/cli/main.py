@@ -25,9 +25,11 @@ from api.cli import (
     notify,
     people,
     policy,
+    reconcile,
     replay,
     risk,
     strategies,
+    ticket,
 )
 from api.cli.options import Call, HomeOption, JsonOption
 from api.cli.output import clean, print_json
@@ -53,6 +55,7 @@ for area in (
     approvals,
     cases,
     risk,
+    reconcile,
     day,
     decisions,
     ask,
@@ -65,6 +68,7 @@ for area in (
     people,
     notify,
     strategies,
+    ticket,
 ):
     area.register(app)
 

@@ -4,7 +4,7 @@ Times named `*_wall` are wall clock; every other time is desk clock (DESIGN sect
 """
 
 from memory.tables.day import SignOffRow, VenueFactsRow
-from memory.tables.execution import FillRow, OrderRow, OutboxRow, PositionRow
+from memory.tables.execution import FillRow, OrderRow, OutboxRow, ParentRow, PositionRow
 from memory.tables.knowledge import (
     ChatRow,
     EvidenceRow,
@@ -29,17 +29,20 @@ from memory.tables.oversight import (
     QuestionRow,
 )
 from memory.tables.people import ApiKeyRow, BootstrapRow, LoginAttemptRow, LoginSessionRow, PersonRow
+from memory.tables.reconciliation import AmendmentRow, BreakRow, ReconciliationRow
 from memory.tables.runs import ActivationRow, BreachRow, EquityRow, HomeRow, RunRow, StrategyRow
 from memory.tables.system import BlobRow, CommandRow, HaltRow, HeartbeatRow, LedgerRow, RecordingRow
 
 __all__ = [
     "OPEN_CASE_STATES",
     "ActivationRow",
+    "AmendmentRow",
     "ApiKeyRow",
     "ApprovalRow",
     "BlobRow",
     "BootstrapRow",
     "BreachRow",
+    "BreakRow",
     "CanaryRow",
     "CaseRow",
     "ChatRow",
@@ -67,9 +70,11 @@ __all__ = [
     "OutboxRow",
     "OutcomeRow",
     "OverrideRow",
+    "ParentRow",
     "PersonRow",
     "PositionRow",
     "QuestionRow",
+    "ReconciliationRow",
     "RecordingRow",
     "RunRow",
     "SignOffRow",

@@ -7,13 +7,36 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Column, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from memory.columns import ExactDecimal
-from memory.tables.fields import body, instant, money
+from memory.tables.fields import body, instant, json_field, money
 from tools.execution.types import Fill, OrderRequest
+
+
+class ParentRow(SQLModel, table=True):
+    """What one grant allows in all. Child orders draw `quantity` down; no child ever draws beyond it.
+
+    `status`: open, or stopped when no further child may be written. `plan` is an algorithm's, None for one order.
+    """
+
+    __tablename__ = "parents"
+    __table_args__ = (CheckConstraint("drawn >= 0 AND drawn <= quantity", name="within_budget"),)
+    id: str = Field(primary_key=True)
+    run_id: str = Field(index=True)
+    case_id: str = Field(index=True)
+    grant_id: str = Field(unique=True)
+    symbol: str
+    side: str
+    quantity: int
+    drawn: int = 0
+    status: str = "open"
+    reason: str | None = None
+    plan: dict[str, Any] | None = json_field(nullable=True)
+    opened: datetime = instant()
 
 
 class OrderRow(SQLModel, table=True):
@@ -36,6 +59,7 @@ class OrderRow(SQLModel, table=True):
     stop_price: Decimal | None = money(nullable=True)
     broker_order_id: str | None = None
     reason: str | None = None
+    parent_id: str | None = Field(default=None, index=True)
     created: datetime = instant()
     body: OrderRequest = body(OrderRequest)
     updated_wall: datetime = instant()

@@ -82,4 +82,4 @@ def scratch_market() -> MarketData:
 def close(desk: Desk) -> None:
     """Let go of the files of a scratch desk."""
     desk.store.db.dispose()
-    desk.broker.close()
+    desk.venue.close()

@@ -85,7 +85,7 @@ class Drill:
 
     def venue_goes_on(self, sessions: int) -> list[Tick]:
         """Let the venue play sessions while nobody is at the desk; returns their opening ticks."""
-        market, broker, first = self.desk.market, self.desk.broker, self.index + 1
+        market, broker, first = self.desk.market, self.desk.venue, self.index + 1
         ticks = []
         for index in range(first, first + sessions):
             opens, closes = self.desk.tick(index, "open"), self.desk.tick(index, "close")

@@ -113,7 +113,7 @@ async def test_killed_before_it_spoke_to_the_broker_an_entry_is_not_sent_to_a_la
     store = life.new_store(home.home.path)
     async with at_work(store) as drill:
         interrupted = drill.index
-        broker, market = drill.desk.broker, drill.desk.market
+        broker, market = drill.desk.venue, drill.desk.market
         opens, closes = drill.desk.tick(interrupted, "open"), drill.desk.tick(interrupted, "close")
         bars = market.bars(closes.session, closes.as_of)
         broker.match_open(opens, market.opens(opens), {name: float(bar.volume) for name, bar in bars.items()})

@@ -75,14 +75,14 @@ def answer(drill: Drill, case: CaseRow, who: Principal, decision: str = "approve
 async def test_two_people_let_one_order_past_a_soft_limit_and_it_is_filled(drill: Drill, case: CaseRow) -> None:
     needs_two(drill)
     ask(drill, case)
-    assert await drill.player.open_overridden() == 1
+    assert await drill.player.open_by_hand() == 1
     row = question(drill, case)
     assert again(drill, case).state == "awaiting"
     assert (row.tier, row.evidence_required, row.separate) == ("high", True, ["proposer"])
     assert overrides_of(row) == {"max_open_positions"}
     checks = {item.control: item for item in map(Check.model_validate, again(drill, case).checks or [])}
     assert (checks["max_open_positions"].verdict, checks["max_open_positions"].overridden) == ("warn", True)
-    with pytest.raises(ApprovalError, match="rita proposed this override"):
+    with pytest.raises(ApprovalError, match="rita proposed this"):
         answer(drill, case, OFFICER)
     answer(drill, case, SECOND)
     await drill.play(1, "none")
@@ -101,7 +101,7 @@ async def test_two_people_let_one_order_past_a_soft_limit_and_it_is_filled(drill
 
 async def test_the_explanation_names_who_asked_and_what_is_let_past(drill: Drill, case: CaseRow) -> None:
     ask(drill, case)
-    await drill.player.open_overridden()
+    await drill.player.open_by_hand()
     with drill.store.db.read() as session:
         prose = session.get_one(ExplanationRow, case.id).body["prose"]
     assert "rita asks to let it past max open positions; another must agree." in prose
@@ -109,20 +109,22 @@ async def test_the_explanation_names_who_asked_and_what_is_let_past(drill: Drill
 
 async def test_without_an_answer_it_expires_with_its_session(drill: Drill, case: CaseRow) -> None:
     ask(drill, case)
-    await drill.player.open_overridden()
+    await drill.player.open_by_hand()
     await drill.play(1, "none")
     assert again(drill, case).state == CaseState.EXPIRED.value
 
 
-async def test_an_override_that_was_never_asked_lapses_with_its_session(drill: Drill, case: CaseRow) -> None:
+async def test_an_override_that_the_engine_never_saw_is_asked_and_expires_with_its_session(
+    drill: Drill, case: CaseRow
+) -> None:
     ask(drill, case)
     await drill.play(1, "none")
-    assert again(drill, case).state == CaseState.VOIDED.value
+    assert again(drill, case).state == CaseState.EXPIRED.value
 
 
 async def test_a_refusal_ends_it(drill: Drill, case: CaseRow) -> None:
     ask(drill, case)
-    await drill.player.open_overridden()
+    await drill.player.open_by_hand()
     answer(drill, case, SECOND, "reject")
     with pytest.raises(ApprovalError, match="is rejected, not blocked"):
         ask(drill, case)
@@ -169,14 +171,14 @@ async def test_an_old_session_is_over(drill: Drill, case: CaseRow) -> None:
 
 async def test_a_stand_in_lets_nothing_past(drill: Drill, case: CaseRow) -> None:
     ask(drill, case)
-    await drill.player.open_overridden()
+    await drill.player.open_by_hand()
     with pytest.raises(ApprovalError, match="a person answers this"):
         answer(drill, case, STAND_IN)
 
 
 async def test_a_wider_permission_written_into_the_tables_sends_nothing(drill: Drill, case: CaseRow) -> None:
     ask(drill, case)
-    await drill.player.open_overridden()
+    await drill.player.open_by_hand()
     answer(drill, case, SECOND)
     with drill.store.db.write() as session:
         row = session.exec(select(ApprovalRow).where(ApprovalRow.case_id == case.id)).one()
@@ -195,7 +197,7 @@ async def test_another_control_that_blocks_meanwhile_still_blocks(drill: Drill, 
     ask(drill, case)
     law = drill.desk.law
     drill.desk.law = replace(law, limits=law.limits.model_copy(update={"restricted": (case.symbol,)}))
-    await drill.player.open_overridden()
+    await drill.player.open_by_hand()
     assert again(drill, case).state == "blocked"
     assert (again(drill, case).reason or "").startswith("restricted:")
     with drill.store.db.read() as session:

@@ -29,7 +29,9 @@ OPEN = OpenMarket(
 
 def venue(store: Store) -> SimulationBroker:
     with store.db.read() as session:
-        return open_broker(store, session.get_one(RunRow, life.RUN))
+        broker = open_broker(store, session.get_one(RunRow, life.RUN))
+    assert isinstance(broker, SimulationBroker)
+    return broker
 
 
 def own(store: Store, holdings: Mapping[str, int], **changes: object) -> SimulationBroker:

@@ -1,7 +1,7 @@
 """A desk in a process of its own that does what it is told: `python -m tests.pipeline.racer HOME [DATABASE_URL]`.
 
 One command a line: `decide APPROVAL PRINCIPAL DECISION DIGEST`, `edit APPROVAL PRINCIPAL QUANTITY DIGEST`,
-`submit CASE`, `halt` or `expire INDEX`; one answer a line: `ok STATUS` or the code of the error.
+`submit CASE`, `draw PARENT QUANTITY`, `halt` or `expire INDEX`; one answer a line: `ok STATUS` or the error's code.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pipeline import halt
+from memory.tables import ParentRow
+from pipeline import halt, parents
 from pipeline.activation import in_force
 from pipeline.editing import Edit, edit
 from pipeline.store import Principal
@@ -36,6 +37,10 @@ def main(home: Path, database_url: str | None) -> None:
                     answer = "ok " + edited.status
                 case ["submit", case_id]:
                     answer = "ok " + life.submit(store, life.Question(case_id, "", ""), law=law).value
+                case ["draw", parent_id, quantity]:
+                    with store.db.write() as session:
+                        parents.draw(session, session.get_one(ParentRow, parent_id), int(quantity))
+                    answer = "ok drawn"
                 case ["halt"]:
                     halt.engage(store, action="no_new", reason="race", principal=life.CARL)
                     answer = "ok halted"

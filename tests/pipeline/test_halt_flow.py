@@ -28,7 +28,7 @@ def own(desk: Desk, symbol: str, quantity: int) -> None:
     tick = desk.tick(60, "open")
     price = desk.market.opens(tick)[symbol]
     desk.broker.submit(request)
-    desk.broker.match_open(tick, {symbol: price}, {symbol: 1e9})
+    desk.venue.match_open(tick, {symbol: price}, {symbol: 1e9})
     life.hold(desk.store, quantity, symbol, run_id=desk.run_id, mark=price, average_price=price, stop_price=None)
     change(desk, broker_sequence=1, cash=Decimal(1_000_000) - price * quantity)
 

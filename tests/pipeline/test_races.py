@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from sqlmodel import select
 
-from memory.tables import CaseRow, GrantRow
+from memory.tables import CaseRow, GrantRow, ParentRow
 from pipeline.activation import in_force
 from pipeline.policy import Ruling
 from pipeline.store import Store
@@ -229,3 +229,21 @@ def test_a_halt_and_a_submission_at_once_end_in_one_of_the_two(any_store: Store,
         else:
             assert found == life.Truth("voided", "voided", ("voided",), 0, 0, 1)
         life.tamper(any_store, "UPDATE halts SET released_wall = engaged_wall")
+
+
+def test_two_processes_never_draw_more_than_a_parent_allows(any_store: Store, racers: tuple[Racer, Racer]) -> None:
+    with any_store.db.write() as session:
+        session.add(
+            ParentRow(
+                id="parent_race", run_id=life.RUN, case_id="case_race", grant_id="grant_race", symbol="IBM", side="buy",
+                quantity=100, opened=life.AS_OF,
+            )
+        )  # fmt: skip
+    heard: Counter[str] = Counter()
+    for _ in range(8):
+        for racer in racers:
+            racer.tell("draw parent_race 15")
+        heard.update(racer.hear() for racer in racers)
+    assert heard == {"ok drawn": 6, "budget_exceeded": 10}
+    with any_store.db.read() as session:
+        assert session.get_one(ParentRow, "parent_race").drawn == 90

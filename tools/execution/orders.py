@@ -122,3 +122,51 @@ def observe(state: OrderState, reported: OrderState) -> OrderState:
     if event is None:
         raise ExecutionError(f"a broker cannot report the state {reported.value}", code="illegal_transition")
     return transition(state, event)
+
+
+def follow(state: OrderState, reported: OrderState) -> OrderState:
+    """Move `state` to what a broker's snapshot says, however late it is and whatever was missed before it.
+
+    That an ended order lives, and a live state that the table does not hold, is old news and changes nothing; a
+    snapshot may come after an acceptance that nobody heard. Raises ExecutionError `illegal_transition` for what
+    neither explains: two different ends, or an order at the broker that was denied before it was sent.
+    """
+    if state in TERMINAL:
+        if state is not OrderState.DENIED and reported not in TERMINAL:
+            return state
+        return observe(state, reported)
+    try:
+        return observe(state, reported)
+    except ExecutionError:
+        if state is OrderState.PENDING_NEW and reported in _AFTER_ACCEPTANCE:
+            return observe(OrderState.NEW, reported)
+        if reported in TERMINAL:
+            raise
+        return state
+
+
+_AFTER_ACCEPTANCE = (OrderState.PENDING_REPLACE, OrderState.REPLACED)
+
+
+def after_fill(state: OrderState, filled: int, quantity: int) -> OrderState:
+    """The state once `filled` of `quantity` shares are booked.
+
+    An order that had ended keeps its end when a late execution leaves it incomplete; one that was never to fill
+    (rejected, denied) is then unknown.
+    """
+    if filled >= quantity:
+        return OrderState.FILLED
+    if state in (OrderState.REJECTED, OrderState.DENIED):
+        return OrderState.UNKNOWN
+    return state if state in TERMINAL else transition(state, OrderEvent.PARTIAL_FILL)
+
+
+def after_amendment(state: OrderState, filled: int, quantity: int) -> OrderState:
+    """The state once an execution was taken back or restated: what was complete and no longer is, is unknown."""
+    if filled >= quantity:
+        return OrderState.FILLED
+    if state is OrderState.FILLED:
+        return OrderState.UNKNOWN
+    if state is OrderState.PARTIALLY_FILLED and not filled:
+        return OrderState.NEW
+    return state

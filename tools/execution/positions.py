@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tools.data.types import CorporateAction
 from tools.errors import ExecutionError
+from tools.execution.reconciliation.types import OwnFill
 from tools.execution.types import Fill, Position
 
 AVERAGE_STEP = Decimal("0.000001")
@@ -53,7 +54,32 @@ def apply_fill(position: Position | None, fill: Fill) -> Position:
     return Position(symbol=before.symbol, quantity=after, average_price=average, realised=realised)
 
 
-def cash_effect(fill: Fill) -> Decimal:
+def undo_fill(position: Position, fill: Fill) -> Position:
+    """Take one booked fill out again, whatever was booked after it.
+
+    Kept exactly: the quantity, and `realised - average * quantity`, which is the money that all fills together moved;
+    so equity is as if the fill had never been. The average is what remains of it where the fill added to the present
+    side, and stays where it can, else it becomes the fill's price. Raises ExecutionError `wrong_symbol`.
+    """
+    if position.symbol != fill.symbol:
+        raise ExecutionError(
+            f"a fill in {fill.symbol} cannot be taken out of a position in {position.symbol}", code="wrong_symbol"
+        )
+    delta = fill.quantity if fill.side == "buy" else -fill.quantity
+    before, after = position.quantity, position.quantity - delta
+    moved = position.realised - position.average_price * before + fill.price * delta
+    average = position.average_price
+    if after == 0:
+        average = Decimal(0)
+    elif before * after <= 0:
+        average = fill.price
+    elif before * delta > 0:
+        cost = average * abs(before) - fill.price * fill.quantity
+        average = (cost / abs(after)).quantize(AVERAGE_STEP) if cost > 0 else average
+    return Position(symbol=position.symbol, quantity=after, average_price=average, realised=moved + average * after)
+
+
+def cash_effect(fill: Fill | OwnFill) -> Decimal:
     """What a fill does to cash: minus price and commission for a buy, plus price less commission for a sell."""
     sign = -1 if fill.side == "buy" else 1
     return sign * fill.price * fill.quantity - fill.commission

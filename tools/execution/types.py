@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, runtime_checkable
 
 from pydantic import Field, model_validator
 
-from tools.types import Frozen, Instant, Side, Symbol
+from tools.data.types import Bar, CorporateAction
+from tools.types import Frozen, Instant, Side, Symbol, Tick
 
 
 class OrderState(StrEnum):
@@ -240,3 +242,24 @@ class Broker(Protocol):
     def positions(self) -> dict[str, int]: ...
 
     def cash(self) -> Decimal: ...
+
+
+@runtime_checkable
+class PlayedVenue(Broker, Protocol):
+    """A broker whose sessions the desk itself plays: what a replay needs and no real broker can do."""
+
+    def is_past(self, tick: Tick) -> bool:
+        """True when a later tick was matched already."""
+        ...
+
+    def match_open(self, tick: Tick, opens: Mapping[str, Decimal], volumes: Mapping[str, float]) -> None: ...
+
+    def match_close(self, tick: Tick, bars: Mapping[str, Bar]) -> None: ...
+
+    def apply_action(self, action: CorporateAction) -> None:
+        """Move position, cash and resting orders to the new share basis, once."""
+        ...
+
+    def close(self) -> None:
+        """Let go of its files."""
+        ...

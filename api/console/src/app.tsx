@@ -77,7 +77,7 @@ export function App({ locked }: { locked: boolean }) {
         {desk.data && desk.data.halts.length > 0 && <HaltBanner halts={desk.data.halts} />}
         {desk.data?.stage === "safe" && (
           <Notice tone="warn" title="Safe mode">
-            The desk watches, cancels and reduces only. Its policy or limits file cannot be used; see <code>quarterdeck doctor</code>.
+            The desk watches, cancels and reduces only: a file of its law cannot be used (see <code>quarterdeck doctor</code>), or its book differs from the broker&apos;s (see Reconciliation).
           </Notice>
         )}
         {refused && (

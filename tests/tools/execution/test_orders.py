@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.errors import ExecutionError
-from tools.execution.orders import TRANSITIONS, OrderEvent, observe, transition
+from tools.execution.orders import TRANSITIONS, OrderEvent, after_amendment, after_fill, follow, observe, transition
 from tools.execution.types import TERMINAL, OrderState
 
 EVERY = tuple(itertools.product(OrderState, OrderEvent))
@@ -71,3 +71,66 @@ def test_no_path_leaves_an_end_state(events: list[OrderEvent]) -> None:
             continue
         assert ended is None
         ended = state if state in TERMINAL else None
+
+
+@pytest.mark.parametrize("ended", sorted(TERMINAL - {OrderState.DENIED}))
+@pytest.mark.parametrize("late", sorted(set(OrderState) - TERMINAL))
+def test_that_an_ended_order_lives_is_old_news(ended: OrderState, late: OrderState) -> None:
+    assert follow(ended, late) == ended
+
+
+@pytest.mark.parametrize("reported", sorted(set(OrderState) - {OrderState.DENIED}))
+def test_an_order_that_was_never_sent_cannot_be_at_the_broker(reported: OrderState) -> None:
+    with pytest.raises(ExecutionError):
+        follow(OrderState.DENIED, reported)
+
+
+@pytest.mark.parametrize(("first", "second"), list(itertools.permutations(sorted(TERMINAL), 2)))
+def test_an_order_ends_once(first: OrderState, second: OrderState) -> None:
+    with pytest.raises(ExecutionError):
+        follow(first, second)
+
+
+def test_a_snapshot_may_come_after_an_acceptance_that_nobody_heard() -> None:
+    assert follow(OrderState.PENDING_NEW, OrderState.REPLACED) == OrderState.REPLACED
+    assert follow(OrderState.PENDING_NEW, OrderState.PENDING_REPLACE) == OrderState.PENDING_REPLACE
+    with pytest.raises(ExecutionError):
+        follow(OrderState.PARTIALLY_FILLED, OrderState.REJECTED)
+
+
+LIFE = st.sampled_from([s for s in OrderState if s not in (OrderState.DENIED, OrderState.UNKNOWN)])
+
+
+@given(st.lists(LIFE, max_size=12))
+def test_however_late_snapshots_come_an_order_never_lives_again_and_the_first_end_stands(
+    heard: list[OrderState],
+) -> None:
+    """The model: the state is the first end that was heard and could be; before it, something that lives."""
+    state, end = OrderState.PENDING_NEW, None
+    for reported in heard:
+        try:
+            state = follow(state, reported)
+        except ExecutionError:
+            assert reported in TERMINAL
+            assert reported is not end
+        if end is None and state in TERMINAL:
+            end = reported
+        assert state is end if end is not None else state not in TERMINAL
+        assert follow(state, state) is state
+
+
+@given(st.sampled_from(list(OrderState)), st.integers(1, 20), st.integers(1, 20))
+def test_an_order_is_filled_when_its_shares_are_and_no_late_fill_opens_an_end(
+    state: OrderState, filled: int, quantity: int
+) -> None:
+    after = after_fill(state, filled, quantity)
+    assert (after is OrderState.FILLED) == (filled >= quantity or state is OrderState.FILLED)
+    if state in TERMINAL - {OrderState.DENIED, OrderState.REJECTED} and filled < quantity:
+        assert after is state
+
+
+def test_an_order_that_loses_an_execution_is_unknown_unless_it_had_ended_otherwise() -> None:
+    assert after_amendment(OrderState.FILLED, 5, 10) is OrderState.UNKNOWN
+    assert after_amendment(OrderState.PARTIALLY_FILLED, 0, 10) is OrderState.NEW
+    assert after_amendment(OrderState.CANCELLED, 0, 10) is OrderState.CANCELLED
+    assert after_amendment(OrderState.PARTIALLY_FILLED, 10, 10) is OrderState.FILLED

@@ -18,6 +18,7 @@ from tools.execution.positions import (
     apply_corporate_action,
     apply_fill,
     cash_effect,
+    undo_fill,
 )
 from tools.execution.types import Fill, Position
 from tools.types import Side
@@ -155,3 +156,38 @@ def test_a_corporate_action_changes_wealth_by_a_fraction_of_a_share_at_most(
     fraction = (exact - position.quantity) * abs(new_mark - average_after)
     assert abs(profit_after - profit_before) <= fraction + step
     assert abs(D(mark) / 100 * quantity - new_mark * position.quantity - paid) <= fraction + step + CENT / 2
+
+
+TRADES = st.lists(
+    st.tuples(st.sampled_from(["buy", "sell"]), st.integers(1, 500), st.integers(100, 20_000)), min_size=1, max_size=8
+)
+
+
+@settings(max_examples=60)
+@given(TRADES, st.data())
+def test_a_fill_taken_out_leaves_the_shares_and_the_money_of_the_others(
+    trades: list[tuple[Side, int, int]], data: st.DataObject
+) -> None:
+    """Whatever was traded since: the quantity is exact, and so is what the position made and ties up."""
+    fills = [fill(side, quantity, D(cents) / 100) for side, quantity, cents in trades]
+    out = data.draw(st.integers(0, len(fills) - 1))
+    left = undo_fill(after(*fills), fills[out])
+    others = [one for number, one in enumerate(fills) if number != out]
+    moved = sum((cash_effect(one) + one.commission for one in others), D(0))
+    assert left.quantity == sum(one.quantity if one.side == "buy" else -one.quantity for one in others)
+    assert abs(left.realised - left.average_price * left.quantity - moved) < D("0.01")
+
+
+def test_the_last_purchase_taken_out_leaves_the_position_as_it_was() -> None:
+    before = after(fill("buy", 100, "10"))
+    assert undo_fill(after(fill("buy", 100, "10"), fill("buy", 50, "13")), fill("buy", 50, "13")) == before
+
+
+def test_a_sale_taken_out_comes_back_at_the_average() -> None:
+    left = undo_fill(after(fill("buy", 100, "10"), fill("sell", 40, "12")), fill("sell", 40, "12"))
+    assert (left.quantity, left.average_price, left.realised) == (100, D(10), D(0))
+
+
+def test_a_fill_of_another_symbol_cannot_be_taken_out() -> None:
+    with pytest.raises(ExecutionError, match="cannot be taken out"):
+        undo_fill(after(fill("buy", 1, "10")), fill("buy", 1, "10", symbol="GE"))

@@ -29,6 +29,7 @@ const BY_FAMILY: Record<string, readonly Topic[]> = {
   order: ["orders", "cases"],
   fill: ["fills", "orders", "positions", "cases", "equity"],
   position: ["positions"],
+  break: ["positions", "orders", "findings", "desk"],
   stops: ["positions", "orders"],
   exit: ["cases"],
   finding: ["findings"],

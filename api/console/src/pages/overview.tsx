@@ -4,6 +4,7 @@ import type { Approval, Desk, Finding, Page, Position } from "../api/types";
 import { Empty, Failed, Facts, Loading, Panel, Tag } from "../parts/basics";
 import { CaseFigures } from "../parts/change";
 import { EquityChart } from "../parts/chart";
+import { ReconciliationPanel } from "../parts/reconciliation";
 import { PositionsTable } from "../parts/tables";
 import { decimal, money, words } from "../lib/format";
 import { sortQueue } from "../lib/queue";
@@ -21,6 +22,7 @@ export function OverviewPage({ desk, error }: { desk: Desk | null; error: unknow
             {desk ? <EquityChart curve={desk.curve} start={desk.equity_start} /> : <Loading what="the curve" />}
           </Panel>
           <Positions desk={desk} />
+          <ReconciliationPanel />
         </div>
         <div className="stack">
           <Waiting />

@@ -1,0 +1,143 @@
+"""Parent orders: what one grant allows in all, drawn down by child orders in the transaction that writes them.
+
+A child on the parent's side draws its shares from the budget when it is written and gives back what did not fill when
+it has ended. A protective stop lives under the same grant and draws nothing: it only takes off what the children
+filled. The budget is guarded by a conditional UPDATE and a CHECK, so that two processes cannot pass it together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from memory.tables import GrantRow, OrderRow, ParentRow, RunRow
+from pipeline import grants
+from pipeline.findings import raise_finding
+from pipeline.store import Store
+from tools.canonical import stable_id
+from tools.errors import ExecutionError
+from tools.execution.positions import AVERAGE_STEP
+from tools.types import Side, Tick
+
+OPEN, STOPPED = "open", "stopped"
+
+
+class Filled(NamedTuple):
+    """Shares of all children of a parent and their average price."""
+
+    quantity: int
+    average_price: Decimal | None
+
+
+def open_parent(
+    session: Session,
+    run: RunRow,
+    grant: GrantRow,
+    *,
+    case_id: str,
+    symbol: str,
+    side: Side,
+    quantity: int,
+    at: Tick,
+    plan: Mapping[str, Any] | None = None,
+) -> ParentRow:
+    """Take the grant, once, as a parent of `quantity` shares. ExecutionError grant_exceeded or grant_spent."""
+    grants.consume(session, grant, quantity)
+    row = ParentRow(
+        id=stable_id("parent", run.id, case_id, grant.id), run_id=run.id, case_id=case_id, grant_id=grant.id,
+        symbol=symbol, side=side, quantity=quantity, plan=None if plan is None else dict(plan), opened=at.as_of,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row
+
+
+def draw(session: Session, parent: ParentRow, quantity: int) -> None:
+    """Take `quantity` shares from the budget; ExecutionError budget_exceeded or parent_stopped takes nothing."""
+    if quantity <= 0:
+        raise ExecutionError(f"{quantity} shares cannot be drawn from {parent.id}", code="budget_exceeded")
+    taken = session.connection().execute(
+        update(ParentRow)
+        .where(
+            col(ParentRow.id) == parent.id, col(ParentRow.status) == OPEN,
+            col(ParentRow.drawn) + quantity <= col(ParentRow.quantity),
+        )
+        .values(drawn=col(ParentRow.drawn) + quantity)
+        .returning(col(ParentRow.drawn))
+    )  # fmt: skip
+    drawn = taken.first()
+    session.refresh(parent)
+    if drawn is not None:
+        return
+    if parent.status != OPEN:
+        raise ExecutionError(f"parent {parent.id} is {parent.status}: it sends no more", code="parent_stopped")
+    raise ExecutionError(
+        f"parent {parent.id} allows {parent.quantity} {parent.symbol}, {parent.drawn} are drawn: "
+        f"{quantity} more are refused",
+        code="budget_exceeded",
+    )
+
+
+def give_back(session: Session, order: OrderRow) -> None:
+    """Return what an ended child did not fill; called once, by the order's end."""
+    unfilled = order.quantity - order.filled_quantity
+    if order.parent_id is not None and unfilled > 0:
+        session.connection().execute(
+            update(ParentRow)
+            .where(col(ParentRow.id) == order.parent_id, col(ParentRow.drawn) >= unfilled)
+            .values(drawn=col(ParentRow.drawn) - unfilled)
+        )
+
+
+def redraw(session: Session, order: OrderRow, quantity: int) -> None:
+    """Draw again what a late execution filled after its child had ended; a full budget is not passed."""
+    parent = None if order.parent_id is None else session.get_one(ParentRow, order.parent_id)
+    if parent is None:
+        return
+    session.refresh(parent)
+    parent.drawn = min(parent.quantity, parent.drawn + quantity)
+    session.add(parent)
+
+
+def stop(session: Session, parent: ParentRow, reason: str) -> None:
+    """Let no further child be written; those that were go on or are cancelled as orders."""
+    parent.status, parent.reason = STOPPED, reason
+    session.add(parent)
+
+
+def children(session: Session, parent_id: str) -> tuple[OrderRow, ...]:
+    """The child orders that draw from a parent, by attempt."""
+    query = select(OrderRow).where(OrderRow.parent_id == parent_id)
+    return tuple(session.exec(query.order_by(col(OrderRow.attempt))).all())
+
+
+def has_more(session: Session, order: OrderRow) -> bool:
+    """True while the order's parent works a plan of which more may come; a single order is all there is."""
+    parent = None if order.parent_id is None else session.get_one(ParentRow, order.parent_id)
+    if parent is None or parent.plan is None or parent.status != OPEN:
+        return False
+    return filled(session, order).quantity < parent.quantity
+
+
+def filled(session: Session, order: OrderRow) -> Filled:
+    """What the order and its siblings filled."""
+    rows = (order,) if order.parent_id is None else children(session, order.parent_id)
+    if len(rows) == 1:
+        return Filled(order.filled_quantity, order.average_price)
+    total = sum(row.filled_quantity for row in rows)
+    spent = sum(((row.average_price or Decimal(0)) * row.filled_quantity for row in rows), Decimal(0))
+    return Filled(total, (spent / total).quantize(AVERAGE_STEP) if total else None)
+
+
+def report_refusal(store: Store, parent: ParentRow, error: ExecutionError, tick: Tick) -> None:
+    """Say in a finding that a child was refused, in a transaction of its own: the child's was rolled back."""
+    with store.db.write() as session:
+        raise_finding(
+            session, session.get_one(RunRow, parent.run_id), code=error.code, severity="critical",
+            component="execution", symbol=parent.symbol, message=error.message, as_of=tick.as_of,
+            recommendation="Nothing was sent. See which orders drew the budget; a new case is needed for more.",
+        )  # fmt: skip

@@ -1,0 +1,138 @@
+"""A planned parent sends one child an open, under its budget and every limit, and can be stopped at any of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlmodel import col, select
+
+from memory.ledger import Stage
+from memory.tables import CaseRow, GrantRow, OrderRow, ParentRow, RunRow
+from pipeline import halt, parents, slices
+from pipeline.activation import in_force
+from pipeline.cases import advance
+from pipeline.order_ends import end_order
+from pipeline.store import Store
+from pipeline.submission import OpenMarket
+from tests.pipeline import life
+from tests.pipeline.life import code_of, say
+from tools.execution.algorithms.types import Context, SessionVolume, Window
+from tools.execution.types import OrderState
+from tools.types import CaseState
+
+DAYS = [life.OPEN_TICK.as_of + timedelta(days=number) for number in range(3)]
+WINDOWS = tuple(Window(session=at.date(), start=at, end=at + timedelta(hours=6)) for at in DAYS)
+VOLUMES = tuple(SessionVolume(session=life.SESSION - timedelta(days=n), volume=1_000_000) for n in range(5))
+CONTEXT = Context(windows=WINDOWS, daily=VOLUMES, participation=Decimal("0.1"))
+
+
+def opening(day: int, price: str = "120.6") -> OpenMarket:
+    tick = life.OPEN_TICK.model_copy(update={"session": DAYS[day].date(), "as_of": DAYS[day]})
+    return replace(life.OPEN, tick=tick, opens={"IBM": Decimal(price)})
+
+
+@pytest.fixture
+def parent(store: Store, monkeypatch: pytest.MonkeyPatch) -> ParentRow:
+    """100 IBM, approved as one case and planned as a TWAP over three opens."""
+    monkeypatch.setattr(type(life.MARKET), "sessions", tuple(at.date() for at in (life.AS_OF, *DAYS)))
+    question = life.ask(store)
+    say(store, question)
+    with store.db.write() as session:
+        case = session.get_one(CaseRow, question.case_id)
+        row = parents.open_parent(
+            session, session.get_one(RunRow, life.RUN), session.exec(select(GrantRow)).one(), case_id=case.id,
+            symbol="IBM", side="buy", quantity=100, at=life.OPEN_TICK,
+        )  # fmt: skip
+        slices.plan(session, row, "twap", CONTEXT)
+        advance(
+            session, case, CaseState.SUBMITTED, content={}, desk_time=life.OPEN_TICK.as_of, stage=Stage.SUBMIT
+        )  # fmt: skip
+    return row
+
+
+def send(store: Store, now_open: OpenMarket) -> int:
+    return slices.send_due(store, life.MARKET, in_force(store), life.RUN, now_open)
+
+
+def orders(store: Store) -> list[tuple[int, int]]:
+    with store.db.read() as session:
+        return [
+            (row.attempt, row.quantity) for row in session.exec(select(OrderRow).order_by(col(OrderRow.created))).all()
+        ]
+
+
+def end(store: Store, attempt: int, filled: int) -> None:
+    with store.db.write() as session:
+        order = session.exec(select(OrderRow).where(OrderRow.attempt == attempt)).one()
+        order.filled_quantity = filled
+        end_order(session, order, OrderState.EXPIRED, "participation_cap", life.OPEN_TICK)
+
+
+def case(store: Store) -> CaseRow:
+    with store.db.read() as session:
+        return session.exec(select(CaseRow)).one()
+
+
+def test_each_open_sends_one_child_and_a_repeat_sends_none(store: Store, parent: ParentRow) -> None:
+    assert [send(store, opening(0)), send(store, opening(0)), send(store, opening(1))] == [1, 0, 1]
+    assert orders(store) == [(1, 34), (2, 33)]
+
+
+def test_what_a_child_did_not_fill_is_caught_up_with_and_the_case_waits_for_all(
+    store: Store, parent: ParentRow
+) -> None:
+    send(store, opening(0))
+    end(store, 1, 10)
+    assert case(store).state == "submitted"
+    send(store, opening(1))
+    assert orders(store) == [(1, 34), (2, 57)]
+
+
+def test_a_plan_that_is_over_ends_its_case(store: Store, parent: ParentRow) -> None:
+    send(store, opening(0))
+    end(store, 1, 34)
+    late = opening(2)
+    over = replace(late, tick=late.tick.model_copy(update={"as_of": DAYS[2] + timedelta(days=1)}))
+    assert send(store, over) == 0
+    assert case(store).state == "done"
+    assert send(store, over) == 0
+
+
+@pytest.mark.parametrize("why", ["halt", "safe mode", "band", "no price", "limits"])
+def test_a_child_that_may_not_go_is_left_out(store: Store, parent: ParentRow, why: str) -> None:
+    now_open = opening(0, "150" if why == "band" else "120.6")
+    if why == "halt":
+        halt.engage(store, action="no_new", reason="test", principal=life.BOB)
+    if why == "safe mode":
+        store.reduce_only.append("test")
+    if why == "no price":
+        now_open = replace(now_open, opens={})
+    if why == "limits":
+        now_open = replace(now_open, adv={})
+    assert send(store, now_open) == 0
+    assert orders(store) == []
+
+
+def test_a_stopped_parent_sends_no_more(store: Store, parent: ParentRow) -> None:
+    send(store, opening(0))
+    with store.db.write() as session:
+        parents.stop(session, session.get_one(ParentRow, parent.id), "enough")
+    assert send(store, opening(1)) == 0
+
+
+def test_a_child_beyond_the_budget_is_refused_with_a_finding(store: Store, parent: ParentRow) -> None:
+    life.tamper(store, "UPDATE parents SET drawn = 90")
+    assert send(store, opening(0)) == 0
+    assert life.findings(store) == ["budget_exceeded"]
+    assert orders(store) == []
+
+
+def test_a_parent_is_planned_once_by_an_algorithm_that_exists(store: Store, parent: ParentRow) -> None:
+    with store.db.write() as session:
+        row = session.get_one(ParentRow, parent.id)
+        assert code_of(lambda: slices.plan(session, row, "guess", CONTEXT)) == "unknown_algorithm"
+        row.drawn = 1
+        assert code_of(lambda: slices.plan(session, row, "vwap", CONTEXT)) == "parent_working"
