@@ -7,6 +7,7 @@ leave    it stays at the broker and out of our book; nothing that adds risk is d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,7 @@ from pipeline import amendments, breaks, manual
 from pipeline.activation import in_force
 from pipeline.approvals import clean_reason
 from pipeline.booking import book_on
-from pipeline.feed import shared_market
+from pipeline.feed import market_of
 from pipeline.order_ends import end_order
 from pipeline.standing import confirm
 from pipeline.store import Principal, Store, now
@@ -54,7 +55,7 @@ def decide(store: Store, break_id: str, decision: Decision, *, principal: Princi
         run = session.get_one(RunRow, row.run_id)
         content: dict[str, Any] = {"principal": principal.name, "reason": text}
         if decision == "adopt":
-            content |= _Adoption(session, run, row, limits, text).carry_out()
+            content |= _Adoption(session, run, row, limits, text, lambda: market_of(store, run)).carry_out()
         row.status, row.principal, row.reason = STATUS[decision], principal.name, text
         row.ended_wall = None if decision == "leave" else now()
         session.add(row)
@@ -66,18 +67,26 @@ def decide(store: Store, break_id: str, decision: Decision, *, principal: Princi
 class _Adoption:
     """Taking over one break in the caller's transaction."""
 
-    def __init__(self, session: Session, run: RunRow, row: BreakRow, limits: Limits, reason: str) -> None:
+    def __init__(
+        self,
+        session: Session,
+        run: RunRow,
+        row: BreakRow,
+        limits: Limits,
+        reason: str,
+        opened: Callable[[], MarketData],
+    ) -> None:
         self.session = session
         self.run = run
         self.row = row
         self.limits = limits
         self.reason = reason
+        self._opened = opened
         self.tick = Tick(session=row.opened.date(), phase="close", as_of=row.opened)
 
     @property
     def market(self) -> MarketData:
-        names = self.run.config["symbols"]
-        return shared_market(None if names is None else tuple(names))
+        return self._opened()
 
     def carry_out(self) -> dict[str, Any]:
         """Change our book; returns what the record says of it."""

@@ -6,8 +6,8 @@ from sqlmodel import col, select
 
 from memory.tables import CaseRow
 from pipeline.activation import in_force
+from pipeline.feed import market_of
 from pipeline.flow import checked_view
-from pipeline.risk_inputs import market_of
 from pipeline.risk_view import BEFORE_CLOSE
 from pipeline.store import Store, require_run
 from tools.risk.groups import WINDOW, correlated
@@ -20,7 +20,7 @@ def control_register(store: Store) -> tuple[ControlUse, ...]:
     limits = in_force(store).limits
     with store.db.read() as session:
         run = require_run(session)
-        market = market_of(run)
+        market = market_of(store, run)
         index = max(0, run.session_index - (run.stage in BEFORE_CLOSE))
         tick = market.tick(market.sessions[index], "close")
         view = checked_view(session, run, market, tick, limits)

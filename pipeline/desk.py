@@ -19,9 +19,10 @@ from memory.tables import RunRow
 from pipeline.activation import InForce, at_start, in_force, look_again
 from pipeline.budget import RunBudget
 from pipeline.context import agent_context
+from pipeline.feed import ALPACA, market_of, new_market, open_market
 from pipeline.findings import raise_finding
 from pipeline.store import Store, active_run, now
-from pipeline.venue import open_broker, open_market
+from pipeline.venue import open_broker
 from tools.canonical import content_sha256, stable_id
 from tools.data.types import MarketData
 from tools.errors import ConfigError, DataError, ExecutionError, HomeError
@@ -92,23 +93,29 @@ class Desk:
 
 def start_run(store: Store, request: RunRequest, *, attended: bool = False) -> RunRow:
     """Open a new run with its own id and book, and close the one before it for good."""
-    if store.settings.mode == "replay" and store.settings.broker != SIMULATION:
+    if store.settings.mode == "replay" and store.settings.broker_name != SIMULATION:
         raise ConfigError(
-            f"a replay is played at the simulation, not at {store.settings.broker}: use paper mode for it",
+            f"a replay is played at the simulation, not at {store.settings.broker_name}: use paper mode for it",
             code="bad_settings",
         )
     law = at_start(store, attended=attended)
-    market = open_market(request.symbols)
+    _require_pair(store)
+    market, found_again = new_market(store, request.symbols)
     index = _start_index(market, request.start, store.settings.start_session)
+    if found_again:
+        index = market.sessions.index(date.fromisoformat(found_again["anchor"]))
     fingerprint = content_sha256(
         {
             "seed": request.seed, "symbols": market.symbols, "start": index, "data": market.dataset_sha256,
             "limits": law.limits_sha256, "policy": law.policy_sha256, "equity": store.settings.equity_start,
             "reasoner": store.settings.reasoner, "mode": store.settings.mode,
-            **({} if store.settings.broker == SIMULATION else {"broker": store.settings.broker}),
+            **({} if store.settings.broker_name == SIMULATION else {"broker": store.settings.broker_name}),
+            **found_again,
         }
     )  # fmt: skip
     equity = Decimal(store.settings.equity_start)
+    if store.settings.broker_name != SIMULATION:
+        equity = _cash_at_broker(store, request.seed)
     with store.db.write() as session:
         earlier = session.exec(select(RunRow).order_by(col(RunRow.ordinal))).all()
         for row in earlier:
@@ -121,7 +128,7 @@ def start_run(store: Store, request: RunRequest, *, attended: bool = False) -> R
             equity_start=equity, cash=equity, peak_equity=equity, day_start_equity=equity, created_wall=now(),
             config={
                 "symbols": None if request.symbols is None else list(request.symbols), "names": len(market.symbols),
-                "broker": store.settings.broker, "label": market.label, "data_sha256": market.dataset_sha256,
+                "broker": store.settings.broker_name, **found_again, "label": market.label, "data_sha256": market.dataset_sha256,
                 "sessions": len(market.sessions),
             },
         )  # fmt: skip
@@ -136,6 +143,27 @@ def start_run(store: Store, request: RunRequest, *, attended: bool = False) -> R
             ),
         )  # fmt: skip
     return run
+
+
+def _require_pair(store: Store) -> None:
+    """A venue that the desk plays needs prices that are all there; a real one needs those of today."""
+    settings = store.settings
+    if (settings.feed == ALPACA) == (settings.broker_name == SIMULATION):
+        raise ConfigError(
+            f"the broker {settings.broker_name} does not go with the {settings.feed} market: a replay takes simulation "
+            "and embedded, paper and live take a real broker and alpaca",
+            code="bad_settings",
+        )
+
+
+def _cash_at_broker(store: Store, seed: int) -> Decimal:
+    """What a run at a real broker begins with; its positions are breaks until a person adopts or leaves them."""
+    asked = RunRow(
+        id="new", ordinal=0, mode=store.settings.mode, fingerprint="", seed=seed, start=now().date(), session_index=0,
+        config={"broker": store.settings.broker_name}, equity_start=Decimal(0), cash=Decimal(0),
+        peak_equity=Decimal(0), day_start_equity=Decimal(0), created_wall=now(),
+    )  # fmt: skip
+    return open_broker(store, asked).cash()
 
 
 def _start_index(market: MarketData, start: date | None, default: int) -> int:
@@ -162,7 +190,7 @@ def open_desk(store: Store, *, attended: bool = False, started: bool = False) ->
     if run is None:
         raise HomeError("this home has no run yet: start one with `quarterdeck run`", code="no_run")
     symbols: Sequence[str] | None = run.config["symbols"]
-    market = open_market(symbols)
+    market = open_market(symbols) if run.mode == "replay" else market_of(store, run)
     if market.dataset_sha256 != run.config["data_sha256"]:
         raise DataError(
             "the installed market data differ from those this run began with: run `make setup`, or --new-run",

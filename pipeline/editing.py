@@ -41,10 +41,11 @@ from pipeline.approvals import (
 from pipeline.budget import RunBudget
 from pipeline.context import rules_context
 from pipeline.faults import reach
+from pipeline.feed import market_of
 from pipeline.notify.outbox import enqueue
 from pipeline.overrides import overrides_of
 from pipeline.policy import Facts, facts_of
-from pipeline.risk_inputs import market_of, of_edited
+from pipeline.risk_inputs import of_edited
 from pipeline.store import Principal, Store, now, require_run
 from pipeline.terms import report, require_unaltered, terms_of
 from tools.canonical import plain
@@ -147,7 +148,8 @@ def _edit(
     reason_code: ReasonCode,
 ) -> DecisionResult:
     with store.db.read() as session:
-        market_of(require_run(session))
+        run = require_run(session)
+    market_of(store, run)
     law = in_force(store)
     with store.db.write() as session:
         law = newest(session, law)
@@ -232,9 +234,10 @@ def _rebind(
     """Put the edited proposal, its checks and a new explanation in the place of the old ones."""
     case, row = asked.case, asked.row
     as_of = proposal.as_of
-    other = counterfactuals(proposal, inputs.portfolio, inputs.market, law.limits)
+    overrides = overrides_of(row)
+    other = counterfactuals(proposal, inputs.portfolio, inputs.market, law.limits, overrides)
     effect = briefs.what_if_evidence(
-        of_edited(asked.run, proposal, inputs.portfolio, inputs.market.sector, law.limits),
+        of_edited(market_of(store, asked.run), proposal, inputs.portfolio, inputs.market.sector, law.limits),
         as_of,
     )
     brief = _brief(inputs.brief, proposal, checks, other, effect)
@@ -252,7 +255,10 @@ def _rebind(
     )  # fmt: skip
     record(
         session, run_id=case.run_id, cycle_id=case.cycle_id, case_id=case.id, kind="tool", call="risk.check_order",
-        request={"proposal": proposal, "portfolio": inputs.portfolio, "market": inputs.market, "edited": as_of},
+        request={
+            "proposal": proposal, "portfolio": inputs.portfolio, "market": inputs.market, "edited": as_of,
+            **({"overrides": sorted(overrides)} if overrides else {}),
+        },
         response=list(checks),
     )  # fmt: skip
     case.body, case.digest, case.checks = proposal, proposal.digest, [plain(item) for item in checks]

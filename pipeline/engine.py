@@ -24,6 +24,7 @@ from pipeline import (
     unattended,
 )
 from pipeline.desk import Desk, RunRequest, open_desk, start_run
+from pipeline.feed import listening
 from pipeline.headless import open_player
 from pipeline.heartbeats import beat, resident
 from pipeline.notify.dispatcher import Dispatcher
@@ -31,7 +32,7 @@ from pipeline.session import SessionPlayer
 from pipeline.settings import Settings
 from pipeline.store import Store, active_run, open_store
 from pipeline.work import CycleWork
-from tools.errors import DataError
+from tools.errors import DataError, ExecutionError, FutureDataError, RetryableToolError
 
 POLL_S = 0.25
 PEOPLE_S = 60.0
@@ -39,6 +40,8 @@ LOOK_S = 5.0
 """Pause between two looks at the broker while no session is played."""
 RECONCILE_S = 60.0
 """Longest pause between two comparisons of our book with the broker's."""
+RETRY_S = 5.0
+"""Pause before a feed or broker that did not answer is asked for the same part of a session again."""
 PACE_S = 1.0
 """Pause between sessions while nobody is asked, so that a person can follow."""
 NO_WATCHDOG = "the watchdog does not live: nothing that adds risk is opened until it does"
@@ -77,7 +80,7 @@ class Engine:
         heart = asyncio.create_task(self._heart())
         teller = asyncio.create_task(Dispatcher(self.store).run(self.stopping))
         try:
-            if self.desk.run().stage != "closed":
+            if self.desk.run().stage != "closed" and self.player.due():
                 await self._play("finishing the session that was interrupted")
             while not self.stopping.is_set():
                 await asyncio.to_thread(halt_program.carry_out_all, self.store, self.desk.broker)
@@ -108,6 +111,8 @@ class Engine:
         if time.monotonic() - self._looked_at >= LOOK_S:
             self._looked_at = time.monotonic()
             run = self.desk.run()
+            if self.player.time.venue is None:
+                await self._follow()
             facts = await asyncio.to_thread(day_facts.look_again, self.store, self.desk.broker, run)
             await self._compare(silent=facts is not None and facts.error is not None)
             with self.desk.db.read() as session:
@@ -115,6 +120,16 @@ class Engine:
             if run.stage == "closed" and expired - self._attended:
                 await self.player.open_unattended(CycleWork(self.desk, run.session_index, "night"))
                 self._attended |= expired
+
+    async def _follow(self) -> None:
+        """Go along with a real venue while no part of a session is played."""
+        try:
+            await asyncio.to_thread(self.player.follow)
+        except (RetryableToolError, ExecutionError) as error:
+            self._silent = True
+            await asyncio.to_thread(beat, self.store, "broker", "down", error.message)
+        else:
+            await asyncio.to_thread(beat, self.store, "broker", "ok", self.desk.broker.name)
 
     async def _compare(self, *, silent: bool) -> None:
         """Reconcile when the broker answers again after a silence, and on the timer; end safe mode with the breaks."""
@@ -149,6 +164,10 @@ class Engine:
                 detail = "the market has no further session"
                 await asyncio.to_thread(commands.answer, self.store, command.id, "refused", detail)
             return
+        if command is not None and self.player.time.venue is None:
+            detail = f"{self.desk.broker.name} keeps its own hours: the next session begins by itself"
+            await asyncio.to_thread(commands.answer, self.store, command.id, "refused", detail)
+            return
         if command is not None:
             try:
                 report = await self._play("playing a session")
@@ -168,9 +187,11 @@ class Engine:
             attention.raise_findings(session)
 
     def _due(self) -> bool:
-        if not self._guarded() or halt.holds_clock(self.store):
+        guarded, since = self._guarded(), time.monotonic() - self._played_at
+        if self.player.time.venue is None:
+            return since >= RETRY_S and self.player.due()
+        if not guarded or halt.holds_clock(self.store):
             return False
-        since = time.monotonic() - self._played_at
         speed = self.store.settings.speed
         if speed is not None:
             return since >= speed
@@ -190,10 +211,16 @@ class Engine:
     async def _play(self, detail: str) -> str:
         await asyncio.to_thread(self._guarded)
         await asyncio.to_thread(beat, self.store, "engine", "busy", detail)
-        report = await self.player.play()
+        try:
+            report = await self.player.play()
+        except (RetryableToolError, FutureDataError) as error:
+            self._played_at = time.monotonic()
+            await asyncio.to_thread(beat, self.store, "engine", "ok", f"waiting: {error.message}")
+            return "nothing yet"
         self._played_at = time.monotonic()
-        await asyncio.to_thread(beat, self.store, "engine", "ok", f"closed {report.session}")
-        return report.session
+        done = f"closed {report.session}" if report else "the session is open"
+        await asyncio.to_thread(beat, self.store, "engine", "ok", done)
+        return report.session if report else "the open"
 
     async def _heart(self) -> None:
         while True:
@@ -217,12 +244,13 @@ async def _main(settings: Settings) -> None:
     beat_law(store)
     recall = desk.recall
     beat(store, "recall", "ok" if recall else "down", f"{recall.count()} cases" if recall else desk.degraded[0])
-    async with open_player(desk) as player:
-        engine = Engine(store, desk, player)
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, engine.stopping.set)
-        await engine.run()
+    with listening(store, desk.run()):
+        async with open_player(desk) as player:
+            engine = Engine(store, desk, player)
+            loop = asyncio.get_running_loop()
+            for name in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(name, engine.stopping.set)
+            await engine.run()
 
 
 def run_engine(settings: Settings) -> None:

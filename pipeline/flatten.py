@@ -22,7 +22,7 @@ from pipeline.execution import dispatch
 from pipeline.halt_scope import cases_of_order, closes
 from pipeline.order_ends import desk_tick
 from pipeline.store import Store
-from pipeline.submission import add_order, order_id
+from pipeline.submission import add_order, at_open, order_id
 from tools.errors import ConfigError, ExecutionError, RetryableToolError
 from tools.execution.types import Broker, OrderRequest, OrderState
 from tools.risk.halt_policy import HaltPolicy
@@ -151,7 +151,7 @@ def _write_child(store: Store, run: RunRow, halt: HaltRow, symbol: str, there: i
         )
         request = OrderRequest(
             client_order_id=name, symbol=symbol, side=side, quantity=quantity, order_type="limit",
-            limit_price=limit, time_in_force="opg", reduce_only=True,
+            limit_price=limit, time_in_force=at_open(run), reduce_only=True,
         )  # fmt: skip
         add_order(
             session, run, request, case_id=case_id, grant_id=grant.id, leg="flatten", attempt=index, at=tick,

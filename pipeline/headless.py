@@ -146,6 +146,8 @@ async def run_sessions(
             if player.finished():
                 break
             report = await player.play()
+            if report is None:
+                break
             stand_in_decides(desk, stand_in, 1)
             on_session(report)
     store.publish_head()

@@ -8,8 +8,7 @@ from datetime import datetime
 import numpy as np
 from sqlmodel import Session, col, select
 
-from memory.tables import EquityRow, OutcomeRow, RunRow
-from pipeline.feed import shared_market
+from memory.tables import EquityRow, OutcomeRow
 from tools.canonical import round_float, stable_id
 from tools.data.collectors.crises import read_crises
 from tools.data.types import MarketData, Panel
@@ -50,15 +49,9 @@ def of_proposal(around: Surroundings, proposal: Proposal, sector: str) -> WhatIf
     )  # fmt: skip
 
 
-def market_of(run: RunRow) -> MarketData:
-    """The market of a run, opened once a process; the first time takes a second, so never inside a transaction."""
-    symbols = run.config.get("symbols")
-    return shared_market(None if symbols is None else tuple(symbols))
-
-
-def of_edited(run: RunRow, proposal: Proposal, view: PortfolioView, sector: str, limits: Limits) -> WhatIf:
+def of_edited(market: MarketData, proposal: Proposal, view: PortfolioView, sector: str, limits: Limits) -> WhatIf:
     """The same for a proposal that a person edited, on the book and the clock it was asked with."""
-    market, as_of = market_of(run), proposal.as_of
+    as_of = proposal.as_of
     history = history_of(market, market.panel(as_of, WINDOW + 1), as_of)
     return of_proposal(Surroundings(history, known_scenarios(market, as_of), view, limits), proposal, sector)
 

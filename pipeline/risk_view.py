@@ -13,7 +13,8 @@ from sqlmodel import Session, col, select
 from memory.tables import CaseRow, EquityRow, RunRow
 from pipeline.activation import in_force
 from pipeline.book import open_positions, portfolio_view
-from pipeline.risk_inputs import WINDOW, history_of, market_of, protection_of
+from pipeline.feed import market_of
+from pipeline.risk_inputs import WINDOW, history_of, protection_of
 from pipeline.store import Store, require_run
 from tools.canonical import round_float
 from tools.data.collectors.crises import read_crises
@@ -129,7 +130,7 @@ class _Stand:
 
 def _stand(store: Store, session: Session) -> _Stand:
     run = require_run(session)
-    market = market_of(run)
+    market = market_of(store, run)
     index = max(0, run.session_index - (run.stage in BEFORE_CLOSE))
     tick = market.tick(market.sessions[index], "close")
     view = portfolio_view(session, run, market)

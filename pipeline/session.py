@@ -42,6 +42,7 @@ from pipeline.protection import Closed, protect
 from pipeline.settle import learn_from, remember_settled, settle_outcomes
 from pipeline.store import active_run
 from pipeline.submission import OpenMarket
+from pipeline.venue_time import VenueTime
 from pipeline.work import CycleWork
 from tools.errors import DataError
 from tools.types import ORDER_KINDS, CaseState, Frozen
@@ -67,6 +68,7 @@ class SessionPlayer:
         self.checkpointer = checkpointer
         self.cycle_graph = build_cycle_graph()
         self.case_graph = build_case_graph(checkpointer)
+        self.time = VenueTime(desk.broker)
 
     def finished(self) -> bool:
         run = self.desk.run()
@@ -77,10 +79,20 @@ class SessionPlayer:
         run = self.desk.run()
         if run.stage != "closed" or self.finished():
             return False
-        return self.desk.venue.is_past(self.desk.tick(run.session_index + 1, "open"))
+        return self.time.is_past(self.desk.tick(run.session_index + 1, "open"))
 
-    async def play(self) -> SessionReport:
-        """Play the next session, or finish the one that was interrupted."""
+    def due(self) -> bool:
+        """True when the next part of a session can be played: always at a played venue, else by the wall clock."""
+        run = self.desk.run()
+        if run.stage == "closed":
+            return not self.finished() and self.time.has_come(self.desk.tick(run.session_index + 1, "open"))
+        return run.stage != "traded" or self.time.has_come(self.desk.tick(run.session_index, "close"))
+
+    async def play(self) -> SessionReport | None:
+        """Play the next session, or finish the one that was interrupted; None while a real venue is open still.
+
+        RetryableToolError when the feed or the broker does not answer yet: the stage stands, and is played again.
+        """
         desk = self.desk
         if self.finished():
             raise DataError("the market has no further session: start a new run", code="no_more_sessions")
@@ -89,6 +101,8 @@ class SessionPlayer:
         if desk.run().stage == "acted":
             fills += await self.trade_open(index)
         work = CycleWork(desk, index)
+        if not self.due():
+            return None
         if desk.run().stage == "traded":
             fills += await asyncio.to_thread(self._close, work)
         if desk.run().stage == "marked":
@@ -144,8 +158,9 @@ class SessionPlayer:
         desk = self.desk
         tick = desk.tick(index, "open")
         actions = desk.market.corporate_actions(tick.session, tick.as_of)
-        for action in actions:
-            desk.venue.apply_action(action)
+        if self.time.venue:
+            for action in actions:
+                self.time.venue.apply_action(action)
         with desk.db.write() as session:
             run = session.get_one(RunRow, desk.run_id)
             for action in actions:
@@ -167,7 +182,7 @@ class SessionPlayer:
         tick = desk.tick(index, "open")
         opens = desk.market.opens(tick)
         before = CycleWork(desk, index - 1)
-        missed = await asyncio.to_thread(desk.venue.is_past, tick)
+        missed = await asyncio.to_thread(self.time.is_past, tick)
         if missed:
             await asyncio.to_thread(miss_session, desk.store, desk.run_id, index, tick)
         else:
@@ -181,11 +196,23 @@ class SessionPlayer:
         halt_program.carry_out_all(desk.store, desk.broker)
         dispatch(desk.store, desk.broker, desk.run_id, tick, missed=missed)
         volumes = {s: f.adv_20 / f.close for s, f in before.features.items()}
-        desk.venue.match_open(tick, dict(opens), volumes)
+        if self.time.venue:
+            self.time.venue.match_open(tick, dict(opens), volumes)
         reach("after_match")
-        booked = book_fills(desk.store, desk.broker, desk.market, desk.run_id, tick)
+        booked = book_fills(desk.store, desk.broker, desk.market, desk.run_id, self.time.seen_at(tick))
         protect(desk.store, desk.broker, desk.run_id, tick)
         self._stage("traded")
+        return booked
+
+    def follow(self) -> int:
+        """Between the parts of a session at a real venue: say what is unsaid, book fills, keep stops; returns fills."""
+        desk = self.desk
+        run = desk.run()
+        tick = desk.tick(max(run.session_index, 0), "open" if run.stage == "traded" else "close")
+        dispatch(desk.store, desk.broker, desk.run_id, tick, missed=run.stage != "traded" or self.time.is_past(tick))
+        booked = book_fills(desk.store, desk.broker, desk.market, desk.run_id, self.time.seen_at(tick))
+        if run.stage == "traded":
+            protect(desk.store, desk.broker, desk.run_id, tick)
         return booked
 
     async def open_unattended(self, work: CycleWork) -> int:
@@ -241,9 +268,10 @@ class SessionPlayer:
     def _close(self, work: CycleWork) -> int:
         desk = self.desk
         bars = desk.market.bars(work.tick.session, work.tick.as_of)
-        desk.venue.match_close(work.tick, dict(bars))
+        if self.time.venue:
+            self.time.venue.match_close(work.tick, dict(bars))
         reach("after_match")
-        booked = book_fills(desk.store, desk.broker, desk.market, desk.run_id, work.tick)
+        booked = book_fills(desk.store, desk.broker, desk.market, desk.run_id, self.time.seen_at(work.tick))
         closed = Closed(work.features, desk.law.limits.exits)
         protect(desk.store, desk.broker, desk.run_id, work.tick, closed)
         with desk.db.write() as session:

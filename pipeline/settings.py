@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -43,12 +43,22 @@ class Settings(BaseSettings):
     speed: float | None = Field(default=None, gt=0, description="seconds per session; unset holds for people")
     equity_start: int = Field(default=1_000_000, gt=0)
     start_session: int = Field(default=60, ge=0, description="index of the first session played by default")
-    broker: str = Field(default="simulation", description="simulation, alpaca or the name of an installed broker")
+    broker: str | None = Field(
+        default=None, description="simulation, alpaca or an installed broker; unset: simulation in replay, else alpaca"
+    )
+    market: Literal["embedded", "alpaca"] | None = Field(
+        default=None, description="where prices come from; unset: embedded in replay, else alpaca"
+    )
     allow_live: bool = Field(default=False, description="the explicit switch without which live mode sends nothing")
     alpaca_key_id: SecretStr | None = None
     alpaca_secret_key: SecretStr | None = None
     alpaca_account: str | None = Field(default=None, description="number of the live account, typed out")
     alpaca_url: str | None = Field(default=None, description="another address of the trading API, without /v2")
+    alpaca_data_url: str | None = Field(default=None, description="another address of the data API")
+    alpaca_status_url: str | None = Field(default=None, description="another address of the data stream, whole")
+    alpaca_feed: Literal["iex", "sip"] = "iex"
+    alpaca_history: int = Field(default=260, ge=130, description="sessions of history before the first one played")
+    alpaca_horizon: int = Field(default=250, ge=1, description="sessions that a run may last")
     alpaca_stream_url: str | None = Field(default=None, description="another address of the trading stream")
     model_base_url: str | None = Field(default=None, description="any OpenAI-compatible endpoint")
     model_api_key: SecretStr | None = None
@@ -92,6 +102,14 @@ class Settings(BaseSettings):
     def secure(self) -> bool:
         """True when browsers reach the desk by HTTPS."""
         return self.tls_cert is not None or self.behind_tls_proxy
+
+    @property
+    def broker_name(self) -> str:
+        return self.broker or ("simulation" if self.mode == "replay" else "alpaca")
+
+    @property
+    def feed(self) -> str:
+        return self.market or ("embedded" if self.mode == "replay" else "alpaca")
 
     @property
     def reasoner(self) -> str:

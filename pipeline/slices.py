@@ -20,7 +20,7 @@ from pipeline.book import market_view
 from pipeline.cases import advance
 from pipeline.flow import checked_view
 from pipeline.store import Store
-from pipeline.submission import OpenMarket, add_order, order_id
+from pipeline.submission import OpenMarket, add_order, at_open, order_id
 from tools.data.types import MarketData
 from tools.errors import ExecutionError
 from tools.execution.algorithms.twap import Twap
@@ -136,12 +136,12 @@ def _held_back(
 
 def _write(session: Session, parent: ParentRow, case: CaseRow, due: Slice, now_open: OpenMarket) -> None:
     leg: Leg = "exit" if case.kind == "order.exit" else "entry"
-    attempt = due.number + 1
+    attempt, run = due.number + 1, session.get_one(RunRow, parent.run_id)
     request = OrderRequest(
         client_order_id=order_id(parent.run_id, case.id, leg, attempt), symbol=case.symbol, side=case.order.side,
-        quantity=due.quantity, order_type="market", time_in_force="opg", reduce_only=leg == "exit",
+        quantity=due.quantity, order_type="market", time_in_force=at_open(run), reduce_only=leg == "exit",
     )  # fmt: skip
     add_order(
-        session, session.get_one(RunRow, parent.run_id), request, case_id=case.id, grant_id=parent.grant_id, leg=leg,
+        session, run, request, case_id=case.id, grant_id=parent.grant_id, leg=leg,
         attempt=attempt, at=now_open.tick, parent=parent,
     )  # fmt: skip

@@ -29,7 +29,7 @@ from pipeline.voiding import void_case
 from tools.canonical import stable_id
 from tools.data.types import MarketData
 from tools.errors import ApprovalError
-from tools.execution.types import Leg, OrderRequest
+from tools.execution.types import Leg, OrderRequest, TimeInForce
 from tools.risk.controls import check_order, verdict
 from tools.risk.groups import Groups
 from tools.types import CaseState, Tick
@@ -155,7 +155,7 @@ def _write_order(
                 cancel_order(session, stop)
     request = OrderRequest(
         client_order_id=order_id(run.id, case.id, leg, 1), symbol=case.symbol, side=case.order.side,
-        quantity=case.order.quantity, order_type="market", time_in_force="opg", reduce_only=leg == "exit",
+        quantity=case.order.quantity, order_type="market", time_in_force=at_open(run), reduce_only=leg == "exit",
     )  # fmt: skip
     add_order(
         session, run, request, case_id=case.id, grant_id=grant.id, leg=leg, attempt=1, at=now_open.tick, parent=parent
@@ -179,6 +179,11 @@ def _note_disabled(session: Session, run: RunRow, case: CaseRow, law: InForce, t
         recommendation=f"Look at what it did, then `quarterdeck strategies enable {case.strategy} --reason ...`.",
         as_of=tick.as_of,
     )  # fmt: skip
+
+
+def at_open(run: RunRow) -> TimeInForce:
+    """How long an order for the open lives: in the opening match of a replay, else the day, sent once it has opened."""
+    return "opg" if run.mode == "replay" else "day"
 
 
 def _newer(law: InForce, grant: GrantRow) -> dict[str, Any]:

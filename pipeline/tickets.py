@@ -17,7 +17,7 @@ from memory.tables import OPEN_CASE_STATES, CaseRow, PositionRow, RunRow
 from pipeline import halt, manual
 from pipeline.activation import in_force
 from pipeline.approvals import clean_reason
-from pipeline.feed import shared_market
+from pipeline.feed import market_of
 from pipeline.halt_scope import Candidate
 from pipeline.standing import confirm
 from pipeline.store import Principal, Store, now, require_run
@@ -47,8 +47,7 @@ def propose(store: Store, ticket: Ticket, *, principal: Principal, reason: str) 
     limits = in_force(store).limits
     with store.db.read() as session:
         run = require_run(session)
-    names = run.config["symbols"]
-    market = shared_market(None if names is None else tuple(names))
+    market = market_of(store, run)
     as_of = market.tick(market.sessions[max(run.session_index, 0)], "close").as_of
     with store.db.write() as session:
         confirm(session, principal, needed="operator")

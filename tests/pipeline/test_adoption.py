@@ -61,7 +61,7 @@ class Books:
 
 @pytest.fixture
 def books(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Books:
-    monkeypatch.setattr(adoption, "shared_market", lambda _: desk.market)
+    monkeypatch.setattr(adoption, "market_of", lambda _store, _run: desk.market)
     monkeypatch.setattr(life, "RUN", desk.run_id)
     return Books(desk)
 

@@ -21,7 +21,7 @@ from tools.types import ORDER_KINDS
 
 @pytest.fixture
 def writing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(tickets, "shared_market", lambda _: desk.market)
+    monkeypatch.setattr(tickets, "market_of", lambda _store, _run: desk.market)
     monkeypatch.setattr(life, "RUN", desk.run_id)
     return desk
 
