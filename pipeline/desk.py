@@ -128,8 +128,8 @@ def start_run(store: Store, request: RunRequest, *, attended: bool = False) -> R
             equity_start=equity, cash=equity, peak_equity=equity, day_start_equity=equity, created_wall=now(),
             config={
                 "symbols": None if request.symbols is None else list(request.symbols), "names": len(market.symbols),
-                "broker": store.settings.broker_name, **found_again, "label": market.label, "data_sha256": market.dataset_sha256,
-                "sessions": len(market.sessions),
+                "broker": store.settings.broker_name, "label": market.label, "data_sha256": market.dataset_sha256,
+                "sessions": len(market.sessions), **found_again,
             },
         )  # fmt: skip
         session.add(run)

@@ -44,11 +44,15 @@ def new_market(store: Store, symbols: Sequence[str] | None) -> tuple[MarketData,
 
 def market_of(store: Store, run: RunRow) -> MarketData:
     """The market of a run, opened once a process; the first time takes a second, so never inside a transaction."""
-    names = run.config.get("symbols")
-    symbols = None if names is None else tuple(names)
     if run.config.get("feed", EMBEDDED) == EMBEDDED:
-        return shared_market(symbols)
-    return _alpaca(store, symbols, date.fromisoformat(run.config["anchor"])).market
+        names = run.config.get("symbols")
+        return shared_market(None if names is None else tuple(names))
+    return alpaca_of(store, run).market
+
+
+def alpaca_of(store: Store, run: RunRow) -> AlpacaFeed:
+    """The Alpaca market and venue state of a run that was begun on them."""
+    return _alpaca(store, run.config.get("symbols"), date.fromisoformat(run.config["anchor"]))
 
 
 @contextmanager
@@ -57,8 +61,7 @@ def listening(store: Store, run: RunRow) -> Iterator[None]:
     if run.config.get("feed", EMBEDDED) == EMBEDDED:
         yield
         return
-    names = run.config.get("symbols")
-    feed = _alpaca(store, None if names is None else tuple(names), date.fromisoformat(run.config["anchor"]))
+    feed = alpaca_of(store, run)
     feed.start()
     try:
         yield

@@ -43,6 +43,7 @@ class AlpacaBook:
         self.updates: list[Json] = []
         self.now = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
         self.calendar: Callable[[], Json] | None = None
+        self.listed: tuple[str, ...] = ()
 
     def account(self) -> Json:
         return {
@@ -205,3 +206,11 @@ class AlpacaBook:
 
 def _text(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
+
+
+def asset(name: str, **changes: Any) -> Json:
+    """The body of one line of GET /v2/assets."""
+    return {
+        "id": name, "class": "us_equity", "exchange": "NYSE", "symbol": name, "name": name, "status": "active",
+        "tradable": True, "marginable": True, "shortable": True, "easy_to_borrow": True, "fractionable": True, **changes,
+    }  # fmt: skip

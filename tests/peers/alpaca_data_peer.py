@@ -30,7 +30,7 @@ import msgpack
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
-from tests.peers.alpaca_book import Json, Refused
+from tests.peers.alpaca_book import Json, Refused, asset
 from tests.peers.alpaca_day import NEW_YORK, AlpacaDay, text
 from tests.peers.alpaca_peer import KEY, SECRET, _Handler, _Server
 from tools.data.types import Bar
@@ -228,14 +228,8 @@ class AlpacaDataPeer:
         ]  # fmt: skip
 
     def _assets(self) -> list[Json]:
-        return [
-            {
-                "id": name, "class": "us_equity", "exchange": "NYSE", "symbol": name, "name": name, "status": "active",
-                "tradable": True, "marginable": True, "shortable": True, "easy_to_borrow": True, "fractionable": True,
-                **self.assets.get(name, {}),
-            }
-            for name in (*self.day.symbols, "SPY") if name not in self.unknown | self.hidden
-        ]  # fmt: skip
+        listed = (name for name in (*self.day.symbols, "SPY") if name not in self.unknown | self.hidden)
+        return [asset(name, **self.assets.get(name, {})) for name in listed]
 
     def _stream(self, connection: ServerConnection) -> None:
         """The data stream: hello, login, subscription, then statuses."""

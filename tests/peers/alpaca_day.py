@@ -92,7 +92,7 @@ class AlpacaDay:
         """Give a trading peer this clock and these prices. After a `reset` of the peer attach it again."""
         if venue not in self._venues:
             self._venues.append(venue)
-        venue.book.calendar = self.clock
+        venue.book.calendar, venue.book.listed = self.clock, self.symbols
         self._tell(venue)
 
     def to(self, moment: datetime) -> None:

@@ -36,7 +36,7 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
-from tests.peers.alpaca_book import OPEN, AlpacaBook, Json, Refused
+from tests.peers.alpaca_book import OPEN, AlpacaBook, Json, Refused, asset
 
 KEY, SECRET = "PKPEERPEERPEERPEER00", "a-secret-that-must-never-be-seen"
 STATUS = {"busy": 429, "error": 500, "unavailable": 503, "error_after": 500, "gateway_after": 504}
@@ -161,6 +161,8 @@ class AlpacaPeer:
                 return book.account()
             case "GET", ["clock"]:
                 return book.clock()
+            case "GET", ["assets"]:
+                return [asset(name) for name in book.listed]
             case "GET", ["positions"]:
                 return book.open_positions()
             case "GET", ["account", "activities", "FILL"]:

@@ -42,6 +42,9 @@ def scenarios(market: MarketData, crises: Crises, as_of: datetime) -> tuple[Scen
 
 
 def _lows(market: MarketData, crises: Crises) -> dict[str, float]:
+    """Moves of the market's own names; none for a market of other days, which takes the index's times beta."""
+    if crises.flash_crash.last not in market.sessions:
+        return {}
     panel = market.panel(market.tick(crises.flash_crash.last, "close").as_of, 2)
     if panel.sessions != (crises.flash_crash.first, crises.flash_crash.last):
         return {}
