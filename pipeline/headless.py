@@ -134,8 +134,11 @@ async def run_sessions(
     """Play up to `sessions` sessions (fewer when the market ends) and sum up the run."""
     if sessions < 1:
         raise ConfigError(f"--sessions {sessions}: at least one session is needed", code="bad_sessions")
-    if stand_in != "none" and store.settings.mode != "replay":
-        raise ConfigError("--stand-in is valid only in replay mode", code="stand_in_refused")
+    if store.settings.mode != "replay":
+        raise ConfigError(
+            f"this is a {store.settings.mode} home, whose sessions come by the clock: run `quarterdeck serve`",
+            code="stand_in_refused" if stand_in != "none" else "not_replay",
+        )
     choose_run(store, RunRequest(symbols=symbols, start=start, seed=seed), continue_run=continue_run, new_run=new_run)
     desk = open_desk(store)
     reconciliation.at_start(desk)

@@ -89,7 +89,7 @@ class Home:
 def open_home(
     settings: Settings, *, create: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S
 ) -> tuple[Home, Database]:
-    """Open a home and bring its schema up to date; refuses a damaged one and one of another mode."""
+    """Open a home and bring its schema up to date; refuses a damaged one and one of another mode than was asked for."""
     home = Home(settings.home)
     if not create and not home.path.exists():
         raise HomeError(f"{home.path} does not exist: start a desk with `quarterdeck run` first", code="no_home")
@@ -122,7 +122,7 @@ def _stamp(database: Database, settings: Settings) -> None:
                 mode=settings.mode, schema_version=newest(), created_wall=datetime.now(UTC)
             )
             session.add(row)
-    if row.mode != settings.mode:
+    if row.mode != settings.mode and "mode" in settings.model_fields_set:
         raise HomeError(
             f"{settings.home} is a {row.mode} home and cannot be opened in {settings.mode} mode: choose another --home",
             code="home_mode",

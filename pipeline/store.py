@@ -12,7 +12,7 @@ from sqlmodel import Session, col, func, select
 from memory import ledger
 from memory.database import BUSY_TIMEOUT_S, Database
 from memory.heads import HEADS_FILE, load_key, public_hex, publish
-from memory.tables import HeartbeatRow, RunRow
+from memory.tables import HeartbeatRow, HomeRow, RunRow
 from pipeline.home import Home, open_home
 from pipeline.settings import Settings
 from tools.errors import HomeError
@@ -65,9 +65,11 @@ class Store:
 
 
 def open_store(settings: Settings, *, create: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
-    """Open the home of the settings; HomeError says what is wrong with it."""
+    """Open the home of the settings, in the mode that is stamped on it; HomeError says what is wrong with it."""
     home, database = open_home(settings, create=create, busy_timeout_s=busy_timeout_s)
-    return Store(database, home, settings)
+    with database.read() as session:
+        stamped = session.get_one(HomeRow, 1).mode
+    return Store(database, home, settings.model_copy(update={"mode": stamped}))
 
 
 def active_run(session: Session) -> RunRow | None:

@@ -93,11 +93,15 @@ class Child:
         return lines[-1] if lines else "it said nothing"
 
 
-def serve(settings: Settings, say: Callable[[str], None] = print) -> int:
-    """Run the three until Ctrl-C or SIGTERM; a child that dies once the desk is ready is started again."""
+def serve(settings: Settings, say: Callable[[str], None] = print, symbols: tuple[str, ...] | None = None) -> int:
+    """Run the three until Ctrl-C or SIGTERM; a child that dies once the desk is ready is started again.
+
+    `symbols` are the names of a first run; None is every name of the market.
+    """
     require_may_listen(settings)
     require_free(settings.host, settings.port)
     store = open_store(settings)
+    settings = store.settings
     with store.home.lock():
         at_start(store, attended=True)
         for reason in store.reduce_only:
@@ -106,7 +110,7 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> int:
             run = active_run(session)
         if run is None:
             say("Loading the market and opening a first run ...")
-            start_run(store, RunRequest(), attended=True)
+            start_run(store, RunRequest(symbols=symbols), attended=True)
         store.home.token()
         stopping: list[int] = []
         for name in (signal.SIGINT, signal.SIGTERM):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -86,6 +86,11 @@ def serve(
     behind_tls_proxy: Annotated[
         bool, typer.Option("--behind-tls-proxy", help="A proxy ends TLS; needs QUARTERDECK_ALLOWED_HOSTS.")
     ] = False,
+    mode: Annotated[
+        Literal["replay", "paper", "live"] | None,
+        typer.Option(help="Of a new home; paper and live trade at Alpaca. A home keeps its mode.", show_default=False),
+    ] = None,
+    symbols: Annotated[str, typer.Option(help="Names of a first run: comma-separated symbols, or all.")] = "all",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -96,7 +101,7 @@ def serve(
     call = Call.of(ctx, home, as_json)
     settings = call.settings(
         host=host, port=port, speed=speed, tls_cert=tls_cert, tls_key=tls_key,
-        behind_tls_proxy=behind_tls_proxy or None,
+        behind_tls_proxy=behind_tls_proxy or None, mode=mode,
     )  # fmt: skip
     from api.server import bind
     from pipeline.exposure import require_may_listen
@@ -104,8 +109,11 @@ def serve(
     require_may_listen(settings)
     bind(settings.host, settings.port, exposed=settings.exposed).close()
     from pipeline.supervisor import serve as supervise
+    from tools.data.universe import parse_symbols
 
-    status = supervise(settings, say=print_note if call.as_json else _say)
+    chosen = parse_symbols(symbols)
+
+    status = supervise(settings, say=print_note if call.as_json else _say, symbols=chosen)
     if call.as_json:
         print_json({"home": str(settings.home), "status": status})
     raise typer.Exit(status)

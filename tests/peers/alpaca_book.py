@@ -212,5 +212,6 @@ def asset(name: str, **changes: Any) -> Json:
     """The body of one line of GET /v2/assets."""
     return {
         "id": name, "class": "us_equity", "exchange": "NYSE", "symbol": name, "name": name, "status": "active",
-        "tradable": True, "marginable": True, "shortable": True, "easy_to_borrow": True, "fractionable": True, **changes,
+        "tradable": True, "marginable": True, "shortable": True, "easy_to_borrow": True, "fractionable": True,
+        **changes,
     }  # fmt: skip
