@@ -17,7 +17,6 @@ from langsmith import tracing_context
 from pydantic import SecretStr
 
 from agents.gate import Gate
-
 from agents.opinion import Abstain
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
@@ -98,7 +98,7 @@ async def call_structured(
             complained = complaint(answer) if answer is not None else None
             asking.record(done, problem or complained, is_repair=turn > 0)
             trouble = done.trouble
-            if not (done.passing and asking.pass_over()):
+            if trouble is None or not (done.passing and asking.pass_over(trouble)):
                 break
         if answer is not None:
             valid.append(answer)
@@ -127,11 +127,15 @@ class _Asking:
     place: int = 0
     calls: int = 0
     repairs: int = 0
+    passed: dict[str, str] = field(default_factory=dict)
+    """Who was passed over last, and why."""
 
-    def pass_over(self) -> bool:
+    def pass_over(self, trouble: Abstain) -> bool:
         """Move on to the next endpoint; False when there is none."""
         if self.place + 1 == len(self.line):
             return False
+        asked = self.line[self.place].model_id
+        self.passed = {"quarterdeck.fallback.from": asked, "quarterdeck.fallback.reason": trouble.reason}
         self.place += 1
         return True
 
@@ -192,6 +196,7 @@ class _Asking:
             "quarterdeck.prompt.sha256": self.prompt.sha256,
             "quarterdeck.tier": self.prompt.tier,
             "quarterdeck.endpoint": self.place,
+            **self.passed,
         }
 
     def record(self, done: _Attempt, problem: str | None, *, is_repair: bool) -> None:

@@ -26,6 +26,7 @@ from api.routes import (
     health,
     law,
     ledger,
+    models,
     notifications,
     people,
     replays,
@@ -68,7 +69,7 @@ def _operation_id(route: APIRoute) -> str:
 
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, changes, ledger, book,
-    risk, day, notifications, sla, replays, reports, strategies,
+    risk, day, notifications, sla, replays, reports, strategies, models,
 )  # fmt: skip
 
 

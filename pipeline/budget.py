@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from agents.opinion import Usage
 from memory.database import Database
@@ -117,7 +117,7 @@ def budget_view(store: Store) -> BudgetView:
         run = active_run(session)
         day = never_back(session, now()).date()
         lines = _lines(session, settings, run.id if run else "", CHAT, day)
-        today = session.exec(select(SpendRow.settled, SpendRow.money).where(SpendRow.day == day)).all()
+        today = session.exec(select(SpendRow.settled, col(SpendRow.money)).where(SpendRow.day == day)).all()
     names = (settings.model_id, settings.model_id_deep, *(item.model_id for item in settings.fallbacks))
     prices = {name: settings.prices.get(name) for name in names if name}
     return BudgetView(
@@ -146,7 +146,7 @@ def _lines(session: Session, settings: Settings, run_id: str, cycle_id: str, day
 
 
 def _sum(session: Session, *where: bool) -> tuple[int, Decimal]:
-    rows = session.exec(select(SpendRow.tokens, SpendRow.money).where(*where)).all()
+    rows = session.exec(select(SpendRow.tokens, col(SpendRow.money)).where(*where)).all()
     return sum(tokens for tokens, _ in rows), sum((money for _, money in rows if money is not None), Decimal(0))
 
 

@@ -88,10 +88,11 @@ class _Silent:
         pass
 
     def reserve(self, call: str, model_id: str, most: Usage) -> int | None:
+        del call, model_id, most
         return 0
 
     def settle(self, reservation: int, used: Usage) -> None:
-        return None
+        del reservation, used
 
 
 def replay_decision(store: Store, target: str, other: Other | None = None) -> DecisionReplay:

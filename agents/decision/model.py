@@ -1,6 +1,7 @@
 """The model reviewer: one question for up to twenty candidates, and its ballots turned into reviews.
 
-How often the question is put is the framework's business. The model sees short handles, never sizes, and its word is joined with the rules: the tighter of the two stands.
+How often the question is put is the framework's business. The model sees short handles, never sizes, and its word is
+joined with the rules: the tighter of the two stands.
 """
 
 from __future__ import annotations
