@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from agents.decision.node import review_candidates
+from agents.models import LiveEndpoint
 from agents.operator.output import IntentChoice
 from agents.opinion import Abstain, Context
 from agents.reasoning import Answer, call_structured
-from prompts.loader import load
+from prompts.loader import Tier, load
 from tests.agents.builders import (
     KEY,
     Budget,
@@ -158,7 +159,7 @@ async def test_waiting_for_a_place_is_not_being_late(openai_peer: Peer) -> None:
 
 async def test_the_tier_of_the_prompt_says_which_model_is_asked(openai_peer: Peer) -> None:
     fast, deep = openai_peer(), openai_peer()
-    endpoints = {"fast": [endpoint(fast.base_url)], "deep": [endpoint(deep.base_url)]}
+    endpoints: dict[Tier, list[LiveEndpoint]] = {"fast": [endpoint(fast.base_url)], "deep": [endpoint(deep.base_url)]}
     context = Context("model", Calls(), Budget(), endpoints=endpoints)
     await ask(context)
     await review_candidates(decision_brief(proposal()), context)

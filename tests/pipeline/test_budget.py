@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.db.dispose()
 
 
-def budget(store: Store, cycle_id: str = "cyc_1", run_id: str = "run_1", **given: Any) -> SpendBudget:
+def budget(store: Store, cycle_id: Any = "cyc_1", run_id: Any = "run_1", **given: Any) -> SpendBudget:
     return SpendBudget(store.db, load_settings(home=store.home.path, **given), run_id, cycle_id)
 
 
