@@ -53,7 +53,10 @@ class PricedModel(Frozen):
 
 
 class BudgetView(Frozen):
-    """What model calls may still cost. `unsettled` calls are under way, or their process died: they stay spent."""
+    """What model calls may still cost; the cycle is the last that asked.
+
+    `unsettled` calls are under way, or their process died: they stay spent.
+    """
 
     run: str | None
     day: date
@@ -116,7 +119,9 @@ def budget_view(store: Store) -> BudgetView:
     with store.db.read() as session:
         run = active_run(session)
         day = never_back(session, now()).date()
-        lines = _lines(session, settings, run.id if run else "", CHAT, day)
+        latest = select(SpendRow.cycle_id).where(SpendRow.run_id == (run.id if run else ""), SpendRow.cycle_id != CHAT)
+        cycle_id = session.exec(latest.order_by(col(SpendRow.id).desc()).limit(1)).first() or CHAT
+        lines = _lines(session, settings, run.id if run else "", cycle_id, day)
         today = session.exec(select(SpendRow.settled, col(SpendRow.money)).where(SpendRow.day == day)).all()
     names = (settings.model_id, settings.model_id_deep, *(item.model_id for item in settings.fallbacks))
     prices = {name: settings.prices.get(name) for name in names if name}

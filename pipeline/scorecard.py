@@ -22,6 +22,8 @@ from tools.types import Frozen
 
 CALL: Final = "decision.review"
 SIGNIFICANT: Final = 0.05
+PLACES: Final = 6
+"""Digits that a share of money is shown with."""
 ENOUGH: Final = 20
 """Settled changes below which nothing is said about them, whatever the test says."""
 
@@ -82,7 +84,7 @@ class Decision(Frozen):
     changed: bool
     abstain_reason: str | None
     agreement: float | None
-    tokens: float
+    tokens: int
     money: Decimal | None
     disposition: str | None
     excess_return: float | None
@@ -148,7 +150,7 @@ def scorecard(store: Store, run_id: str | None = None, *, limit: int = 100) -> S
         run=chosen, reviews=len(seen), changed=len(changed),
         overruled=sum(item.review.said_factor > item.review.ruled_factor for item in seen),
         abstained=sum(item.review.verdict == "abstain" for item in seen), cost=cost,
-        money_per_change=cost.money / len(changed) if cost.money is not None and changed else None,
+        money_per_change=round(cost.money / len(changed), PLACES) if cost.money is not None and changed else None,
         changes=_changes(changed), groups=groups, conclusion=_conclusion(groups[0], len(seen)), caution=CAUTION,
         decisions=tuple(_decisions(seen, metas))[:limit],
     )  # fmt: skip
@@ -251,8 +253,8 @@ def _decisions(seen: Sequence[_Seen], metas: Mapping[str, list[dict[str, Any]]])
             framework=row.framework, ruled=row.ruled, ruled_factor=row.ruled_factor, said=row.said,
             said_factor=row.said_factor, verdict=row.verdict, factor=row.factor, changed=item.changed,
             abstain_reason=row.abstain_reason, agreement=row.agreement,
-            tokens=round((cost.input_tokens + cost.output_tokens) / share, 1),
-            money=cost.money / share if cost.money is not None else None,
+            tokens=round((cost.input_tokens + cost.output_tokens) / share),
+            money=round(cost.money / share, PLACES) if cost.money is not None else None,
             disposition=item.outcome.body.disposition if item.excess is not None and item.outcome else None,
             excess_return=item.excess,
         )  # fmt: skip

@@ -89,7 +89,7 @@ def test_each_decision_bears_its_share_of_the_cycles_cost(store: Store) -> None:
     called(store, 180, "0.04", 1)
     found = scorecard(store)
     assert (found.cost.calls, found.cost.input_tokens, found.cost.output_tokens) == (2, 360, 40)
-    assert [(item.tokens, item.money) for item in found.decisions] == [(100.0, Decimal("0.02"))] * 4
+    assert [(item.tokens, item.money) for item in found.decisions] == [(100, Decimal("0.02"))] * 4
     assert found.money_per_change == Decimal("0.08")
 
 
