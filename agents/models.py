@@ -1,16 +1,22 @@
-"""The one place where a chat model is made, and where its failures get a name."""
+"""The one place where a chat model is made and called, and where its failures get a name."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langsmith import tracing_context
 from pydantic import SecretStr
 
+from agents.gate import Gate
 from agents.opinion import Abstain
 
 if TYPE_CHECKING:
@@ -22,11 +28,35 @@ NO_KEY = "no-key"
 
 
 class RecordedFailure(Exception):
-    """A failure read back from a recording."""
+    """A failure read back from a recording; `passing` when another endpoint was asked after it."""
 
-    def __init__(self, abstain: Abstain) -> None:
+    def __init__(self, abstain: Abstain, *, passing: bool = False) -> None:
         super().__init__(abstain.detail)
         self.abstain = abstain
+        self.passing = passing
+
+
+@dataclass(frozen=True)
+class LiveEndpoint:
+    """A chat model behind a gate. `timeout_s` bounds the whole answer from the moment the gate is passed, however
+    slowly it drips."""
+
+    model: BaseChatModel
+    model_id: str
+    timeout_s: float
+    gate: Gate
+
+    async def ask(
+        self, messages: Sequence[BaseMessage], request: Mapping[str, Any], max_output_tokens: int
+    ) -> AIMessage:
+        """Ask for JSON that fits the schema of the request, without tracing and without callbacks."""
+        runnable = self.model.with_structured_output(
+            request["schema"], method="json_schema", strict=True, include_raw=True, max_tokens=max_output_tokens
+        )
+        with tracing_context(enabled=False):
+            async with self.gate.place(), asyncio.timeout(self.timeout_s):
+                reply = cast(dict[str, Any], await runnable.ainvoke(list(messages), config={"callbacks": []}))
+        return cast(AIMessage, reply["raw"])
 
 
 def chat_model(base_url: str | None, api_key: str, model_id: str, timeout_s: float) -> BaseChatModel:
@@ -68,6 +98,21 @@ def call_errors() -> tuple[type[Exception], ...]:
     # A 200 with a body that is no completion surfaces from the client as one of the built-in errors.
     raised = (openai.OpenAIError, TimeoutError, ValueError, TypeError, KeyError, AttributeError, IndexError)
     return (RecordedFailure, *raised)
+
+
+def is_passing(error: Exception) -> bool:
+    """True when another endpoint may be asked instead: this one is not reached, late, busy or broken."""
+    import openai
+
+    match error:
+        case RecordedFailure():
+            return error.passing
+        case openai.APIConnectionError() | TimeoutError():
+            return True
+        case openai.APIStatusError():
+            return error.status_code == 429 or error.status_code >= 500
+        case _:
+            return False
 
 
 def failure(error: Exception) -> Abstain:

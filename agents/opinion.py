@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple, Protocol
 
-from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
 
+from prompts.loader import Tier
 from tools.canonical import content_sha256
 from tools.risk.types import Check, Counterfactual, PortfolioView
 from tools.types import Evidence, Finding, Frozen, Instant, Outcome, Proposal, RecalledCase, Review
 
 AbstainReason = Literal[
     "model_unreachable", "timeout", "schema_invalid", "budget_spent", "evidence_missing", "model_refused",
+    "samples_disagree",
 ]  # fmt: skip
 
 
@@ -101,22 +104,59 @@ class Recorder(Protocol):
     ) -> None: ...
 
 
+class Usage(NamedTuple):
+    """Tokens of one call."""
+
+    input_tokens: int
+    output_tokens: int
+
+    @property
+    def total(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
 class ModelBudget(Protocol):
-    """Tokens reserved before a call and settled after; `reserve` is False when the budget is spent."""
+    """Tokens and money, set aside before a call and settled after it.
 
-    def reserve(self, tokens: int) -> bool: ...
+    `reserve` gives the id of a reservation for `most`, or None when some budget does not cover it. A reservation that
+    is never settled stays spent. `settle` says what the call cost, None where the model has no price.
+    """
 
-    def settle(self, reserved: int, used: int) -> None: ...
+    def reserve(self, call: str, model_id: str, most: Usage) -> int | None: ...
+
+    def settle(self, reservation: int, used: Usage) -> Decimal | None: ...
+
+
+class Endpoint(Protocol):
+    """One place that answers: a model at an address, or a tape of what one answered.
+
+    `request` is what is recorded: model, messages, schema. Raises one of `agents.models.call_errors()`.
+    """
+
+    @property
+    def model_id(self) -> str: ...
+
+    async def ask(
+        self, messages: Sequence[BaseMessage], request: Mapping[str, Any], max_output_tokens: int
+    ) -> AIMessage: ...
+
+
+FrameworkName = Literal["direct", "self_consistency"]
 
 
 @dataclass(frozen=True)
 class Context:
-    """What an agent may use. With `reasoner` "rules", `model` is None and nothing leaves the process."""
+    """What an agent may use. With `reasoner` "rules" there are no endpoints and nothing leaves the process.
+
+    `endpoints` holds for each tier who is asked, in this order: the next only where one cannot be reached, is late,
+    busy or broken. `sample` tells repeated askings of one question apart.
+    """
 
     reasoner: Literal["rules", "model"]
     recorder: Recorder
     budget: ModelBudget
-    model: BaseChatModel | None = None
-    model_id: str = ""
-    timeout_s: float = 30.0
+    endpoints: Mapping[Tier, Sequence[Endpoint]] = field(default_factory=dict)
+    framework: FrameworkName = "direct"
+    samples: int = 3
+    sample: int = 0
     thresholds: Mapping[str, float] = field(default_factory=dict)

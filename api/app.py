@@ -27,6 +27,7 @@ from api.routes import (
     health,
     law,
     ledger,
+    models,
     notifications,
     people,
     reconciliation,
@@ -72,6 +73,7 @@ def _operation_id(route: APIRoute) -> str:
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, changes, ledger, book,
     risk, reconciliation, day, notifications, sla, replays, reports, strategies, drills, tickets,
+    models,
 )  # fmt: skip
 
 

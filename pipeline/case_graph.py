@@ -34,6 +34,7 @@ from pipeline.desk import Desk
 from pipeline.faults import reach
 from pipeline.flow import checked_view
 from pipeline.manual import proposer_of
+from pipeline.model_view import raise_fallbacks
 from pipeline.overrides import controls_of, override_of
 from pipeline.policy import facts_of
 from pipeline.risk_inputs import of_proposal
@@ -189,6 +190,7 @@ def _keep_explanation(context: CaseContext, brief: ExplanationBrief, made: Expla
             session, run_id=desk.run_id, cycle_id=brief.cycle_id, case_id=brief.case_id, kind="agent",
             call="explanation.explain", request=brief, response=made,
         )  # fmt: skip
+        raise_fallbacks(session, session.get_one(RunRow, desk.run_id), brief.cycle_id, brief.as_of)
 
 
 async def explain_proposal(state: CaseGraphState, runtime: Runtime[CaseContext]) -> CaseGraphState:

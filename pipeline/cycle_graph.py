@@ -17,9 +17,10 @@ from sqlmodel import col, select
 
 from agents.coordinator.node import plan
 from agents.coordinator.output import CoordinatorPlan
-from agents.decision.node import review_candidates
+from agents.decision.node import compare_candidates
+from agents.decision.output import Compared
 from agents.monitoring.node import monitor
-from agents.opinion import DecisionBrief, HealthFact, MonitoringBrief
+from agents.opinion import Context, DecisionBrief, HealthFact, MonitoringBrief
 from memory import evidence as evidence_store
 from memory.database import insert_if_absent
 from memory.recordings import record
@@ -30,6 +31,8 @@ from pipeline.briefs import portfolio_evidence, recall_evidence, recalled_cases,
 from pipeline.capacity import load_of
 from pipeline.desk import Desk
 from pipeline.findings import keep_finding
+from pipeline.model_reviews import keep_model_reviews
+from pipeline.model_view import raise_fallbacks
 from pipeline.opening import open_all
 from pipeline.risk_inputs import edges_of, protection_finding, protection_of
 from pipeline.work import CycleWork
@@ -258,22 +261,26 @@ def _symbol(proposals: tuple[Proposal, ...], proposal_id: str) -> str:
     return next(item.symbol for item in proposals if item.id == proposal_id)
 
 
-def _keep_reviews(context: CycleContext, brief: DecisionBrief, reviews: tuple[Review, ...]) -> None:
+def _keep_reviews(context: CycleContext, brief: DecisionBrief, made: tuple[Compared, ...], asked: Context) -> None:
     desk = context.desk
+    how = {"framework": asked.framework, "samples": asked.samples} if asked.reasoner == "model" else {}
     with desk.db.write() as session:
         evidence_store.keep(session, brief.evidence)
         record(
             session, run_id=desk.run_id, cycle_id=brief.cycle_id, kind="agent", call="decision.review_candidates",
-            request=brief, response=list(reviews),
+            request=brief, response=[item.review for item in made], meta=how,
         )  # fmt: skip
+        keep_model_reviews(session, brief, made, asked.framework)
+        raise_fallbacks(session, session.get_one(RunRow, desk.run_id), brief.cycle_id, brief.as_of)
 
 
 async def review_proposals(state: CycleState, runtime: Runtime[CycleContext]) -> Update:
     """Let the decision agent review every candidate: keep, veto, scale, escalate or abstain."""
     brief = await asyncio.to_thread(_decision_brief, runtime.context, state)
-    reviews = await review_candidates(brief, runtime.context.desk.agent_context(brief.cycle_id))
-    await asyncio.to_thread(_keep_reviews, runtime.context, brief, reviews)
-    return {"reviews": [plain(item) for item in reviews]}
+    asked = runtime.context.desk.agent_context(brief.cycle_id)
+    made = await compare_candidates(brief, asked)
+    await asyncio.to_thread(_keep_reviews, runtime.context, brief, made, asked)
+    return {"reviews": [plain(item.review) for item in made]}
 
 
 def _keep_plan(desk: Desk, cycle_id: str, asked: dict[str, Any], made: CoordinatorPlan) -> None:

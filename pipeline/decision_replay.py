@@ -7,9 +7,9 @@ prompt nothing leaves the process; in no case is anything written or sent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -19,13 +19,13 @@ from agents.coordinator.output import CoordinatorPlan
 from agents.decision.node import review_candidates
 from agents.explanation.node import explain
 from agents.explanation.output import Explanation
-from agents.models import chat_model
 from agents.monitoring.node import monitor
-from agents.opinion import Context, DecisionBrief, ExplanationBrief, MonitoringBrief
+from agents.opinion import Context, DecisionBrief, ExplanationBrief, MonitoringBrief, Usage
 from memory.recordings import load_blob
 from memory.tables import ActivationRow, ApprovalRow, CaseRow, RecordingRow
+from pipeline.context import model_endpoints
 from pipeline.policy import Policy, facts_of, load_policy
-from pipeline.recorded_model import RecordedModel
+from pipeline.recorded_model import recorded_endpoints
 from pipeline.store import Store
 from prompts.loader import Prompt, using
 from tools.canonical import content_sha256
@@ -87,11 +87,12 @@ class _Silent:
     def record_model_call(self, **_: Any) -> None:
         pass
 
-    def reserve(self, tokens: int) -> bool:
-        return tokens >= 0
+    def reserve(self, call: str, model_id: str, most: Usage) -> int | None:
+        del call, model_id, most
+        return 0
 
-    def settle(self, reserved: int, used: int) -> None:
-        del reserved, used
+    def settle(self, reservation: int, used: Usage) -> None:
+        del reservation, used
 
 
 def replay_decision(store: Store, target: str, other: Other | None = None) -> DecisionReplay:
@@ -166,7 +167,10 @@ class _Tape:
         brief = DecisionBrief.model_validate(self._asked(row))
         before = {item["proposal_id"]: Review.model_validate(item) for item in self._answered(row)}
         modelled = any(item.reasoner == "model" or item.abstain_reason for item in before.values())
-        after = await review_candidates(brief, self._context("model" if modelled or self.other.asks_model else "rules"))
+        context = self._context("model" if modelled or self.other.asks_model else "rules")
+        if "framework" in row.meta and not self.other.asks_model:
+            context = replace(context, framework=row.meta["framework"], samples=row.meta["samples"])
+        after = await review_candidates(brief, context)
         symbols = {item.id: item.symbol for item in brief.candidates}
         found = [
             Difference(
@@ -264,20 +268,16 @@ class _Tape:
         silent = _Silent()
         if reasoner == "rules":
             return Context(reasoner="rules", recorder=silent, budget=silent)
-        settings = self.store.settings
         if self.other.asks_model:
-            key = settings.model_api_key.get_secret_value() if settings.model_api_key else ""
-            name = self.other.model_id or settings.model_id
-            live = chat_model(settings.model_base_url, key, name, settings.model_timeout_s)
+            settings = self.store.settings
             return Context(
-                reasoner="model", recorder=silent, budget=silent, model=live, model_id=name,
-                timeout_s=settings.model_timeout_s,
+                reasoner="model", recorder=silent, budget=silent,
+                endpoints=model_endpoints(self.store, self.other.model_id), framework=settings.model_framework,
+                samples=settings.model_samples,
             )  # fmt: skip
         said = [row for row in self.rows if row.kind == "model"]
-        name = next((str(row.meta["gen_ai.request.model"]) for row in said), "")
-        answers: Mapping[str, Any] = {row.input_sha256: self._answered(row) for row in said}
-        model = RecordedModel(model_id=name, answers=dict(answers))
-        return Context(reasoner="model", recorder=silent, budget=silent, model=model, model_id=name)
+        endpoints = recorded_endpoints(said, {row.input_sha256: self._answered(row) for row in said})
+        return Context(reasoner="model", recorder=silent, budget=silent, endpoints=endpoints)
 
 
 def _step(row: RecordingRow, again: Any, found: Sequence[Difference]) -> Step:

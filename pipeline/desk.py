@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import cached_property
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -17,7 +16,6 @@ from memory.ledger import Entry, Stage, append
 from memory.recall import Recall
 from memory.tables import RunRow
 from pipeline.activation import InForce, at_start, in_force, look_again
-from pipeline.budget import RunBudget
 from pipeline.context import agent_context
 from pipeline.feed import ALPACA, market_of, new_market, open_market
 from pipeline.findings import raise_finding
@@ -83,12 +81,8 @@ class Desk:
         self.law = in_force(self.store)
         return look_again(self.store)
 
-    @cached_property
-    def budget(self) -> RunBudget:
-        return RunBudget(self.store.db, self.run_id, self.store.settings.model_token_budget)
-
     def agent_context(self, cycle_id: str) -> Context:
-        return agent_context(self.store, self.run_id, cycle_id, self.budget)
+        return agent_context(self.store, self.run_id, cycle_id)
 
 
 def start_run(store: Store, request: RunRequest, *, attended: bool = False) -> RunRow:

@@ -25,6 +25,7 @@ from pipeline.book import equity_of, open_positions
 from pipeline.halt import FILE_SOURCE, file_halt
 from pipeline.halt_scope import NARROW, in_force
 from pipeline.heartbeats import STALE_AFTER
+from pipeline.model_view import model_state
 from pipeline.processes import lives
 from pipeline.store import Store, active_run, now
 from tools.types import Frozen, Instant
@@ -204,20 +205,17 @@ def health_view(store: Store) -> HealthView:
         with store.db.read() as session:
             beats = {row.component: row for row in session.exec(select(HeartbeatRow)).all()}
             session.exec(select(func.count()).select_from(CaseRow)).one()
+            model = model_state(session, store.settings)
     except SQLAlchemyError as error:
         lost = ComponentView(component="store", state="down", detail=type(error).__name__, at=None, pid=None)
         return HealthView(status="down", components=(lost,))
-    modelled = store.settings.reasoner == "model"
     components = (
         ComponentView(component="api", state="ok", detail="answers", at=now(), pid=os.getpid()),
         ComponentView(component="store", state="ok", detail=store.db.dialect, at=now(), pid=None),
         *(_process(name, beats.get(name)) for name in ("engine", "watchdog")),
         *(_told(name, beats.get(name)) for name in ("broker", "recall", "law")),
         *_clock(beats.get("clock")),
-        ComponentView(
-            component="model", state="ok" if modelled else "off", at=None, pid=None,
-            detail=store.settings.model_id if modelled else "no model configured, agents use their rules",
-        ),
+        ComponentView(component="model", state=model.state, detail=model.detail, at=model.at, pid=None),
     )  # fmt: skip
     good = all(item.state in ("ok", "busy", "starting") for item in components if item.component != "model")
     return HealthView(status="ok" if good else "degraded", components=components)

@@ -6,10 +6,13 @@ import os
 import shutil
 import stat
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pipeline.activation import Kind, candidate
+from pipeline.budget import budget_view, limits_money
 from pipeline.exposure import require_may_listen
 from pipeline.heartbeats import resident
+from pipeline.model_settings import secret
 from pipeline.policy import load_policy
 from pipeline.settings import LOOPBACK, Settings
 from pipeline.store import Store, open_store
@@ -33,13 +36,21 @@ class DoctorLine(Frozen):
 
 def examine(settings: Settings) -> tuple[DoctorLine, ...]:
     """Look at everything; an unusable home is a line too, not an error."""
-    lines = [_market(), _embedding(), _console(), _model(settings), *_tracing(), _network(settings)]
+    lines = [
+        _market(),
+        _embedding(),
+        _console(),
+        _model(settings),
+        *_fallbacks(settings),
+        *_tracing(),
+        _network(settings),
+    ]
     try:
         store = open_store(settings)
     except QuarterdeckError as error:
         remedy = "Choose another --home or restore a backup."
         return (*lines, DoctorLine(component="home", state="unsafe", text=error.message, remedy=remedy))
-    return (*lines, *_home(store), _watchdog(store), _heads(settings), _ledger(store))
+    return (*lines, *_home(store), *_model_budget(store), _watchdog(store), _heads(settings), _ledger(store))
 
 
 def _market() -> DoctorLine:
@@ -77,14 +88,56 @@ def _model(settings: Settings) -> DoctorLine:
             remedy="Set QUARTERDECK_MODEL_BASE_URL or QUARTERDECK_MODEL_API_KEY to use one.",
         )  # fmt: skip
     url = settings.model_base_url or "the provider's default endpoint"
-    if settings.model_base_url and settings.model_base_url.startswith("http://"):
-        host = settings.model_base_url.removeprefix("http://").split("/")[0].rsplit(":", 1)[0]
-        if host not in LOOPBACK:
-            return DoctorLine(
-                component="model", state="unsafe", text=f"{url} is not encrypted",
-                remedy="Use https:// for a model on another machine.",
-            )  # fmt: skip
-    return DoctorLine(component="model", state="ok", text=f"{settings.model_id} at {url}")
+    if not _is_private(url):
+        return DoctorLine(
+            component="model", state="unsafe", text=f"{url} is not encrypted",
+            remedy="Use https:// for a model on another machine.",
+        )  # fmt: skip
+    names = " and ".join(dict.fromkeys((settings.model_id, settings.model_id_deep or settings.model_id)))
+    return DoctorLine(component="model", state="ok", text=f"{names} at {url}")
+
+
+def _fallbacks(settings: Settings) -> list[DoctorLine]:
+    lines = []
+    for number, item in enumerate(settings.fallbacks, 1):
+        text = f"{item.model_id} at {item.base_url}, fallback {number}"
+        if item.key_variable and not secret(item.key_variable):
+            remedy = f"Set {item.key_variable} in the shell or in .env, or leave it out of the fallback."
+            lines.append(DoctorLine(component="model", state="missing", text=f"{text}: no key", remedy=remedy))
+        elif not _is_private(item.base_url):
+            remedy = "Use https:// for a model on another machine."
+            lines.append(DoctorLine(component="model", state="unsafe", text=f"{text}: not encrypted", remedy=remedy))
+        else:
+            lines.append(DoctorLine(component="model", state="ok", text=text))
+    return lines
+
+
+def _is_private(url: str) -> bool:
+    """True unless what is sent can be read on the way."""
+    return not url.startswith("http://") or urlsplit(url).hostname in LOOPBACK
+
+
+def _model_budget(store: Store) -> list[DoctorLine]:
+    if store.settings.reasoner == "rules":
+        return []
+    seen = budget_view(store)
+    lines = []
+    for line in seen.lines:
+        if line.limit is not None and line.scope != "call":
+            text = f"{line.spent} of {line.limit} {line.unit} of the {line.scope} spent"
+            state: Literal["ok", "unsafe"] = "ok" if line.left else "unsafe"
+            remedy = "" if line.left else "The model is not asked: every entry is blocked for want of an opinion."
+            lines.append(DoctorLine(component="model budget", state=state, text=text, remedy=remedy))
+    if limits_money(store.settings):
+        lines += [
+            DoctorLine(
+                component="model budget", state="missing", text=f"{item.model} has no price, so it is never asked",
+                remedy="Set QUARTERDECK_MODEL_PRICES, e.g. NAME=0.15/0.60 for a thousand tokens asked and answered.",
+            )
+            for item in seen.models
+            if item.asked is None
+        ]  # fmt: skip
+    return lines
 
 
 def _tracing() -> list[DoctorLine]:

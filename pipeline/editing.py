@@ -38,7 +38,6 @@ from pipeline.approvals import (
     spring,
     told,
 )
-from pipeline.budget import RunBudget
 from pipeline.context import rules_context
 from pipeline.faults import reach
 from pipeline.feed import market_of
@@ -241,7 +240,7 @@ def _rebind(
         as_of,
     )
     brief = _brief(inputs.brief, proposal, checks, other, effect)
-    context = rules_context(store, case.run_id, case.cycle_id, RunBudget(store.db, case.run_id, 1))
+    context = rules_context(store, case.run_id, case.cycle_id)
     made = asyncio.run(explain(brief, context))
     evidence_store.keep(session, brief.evidence)
     explanation = session.get_one(ExplanationRow, case.id)

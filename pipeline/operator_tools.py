@@ -35,7 +35,7 @@ from memory.tables import (
     RunRow,
 )
 from pipeline.book import open_positions
-from pipeline.budget import RunBudget
+from pipeline.budget import CHAT
 from pipeline.context import agent_context
 from pipeline.desk_view import desk_view
 from pipeline.store import Principal, Store, active_run
@@ -51,7 +51,7 @@ def chat_context(store: Store) -> Context:
     with store.db.read() as session:
         run = active_run(session)
     run_id = run.id if run else "none"
-    return agent_context(store, run_id, "chat", RunBudget(store.db, run_id, store.settings.model_token_budget))
+    return agent_context(store, run_id, CHAT)
 
 
 def operator_tools(store: Store, principal: Principal) -> StoreTools:

@@ -1,60 +1,60 @@
-"""A chat model that answers from recordings: the same question gets the recorded answer or the recorded failure.
+"""Endpoints that answer from recordings: the same question gets the recorded answer or the recorded failure.
 
-Nothing leaves the process. A question that was never asked has no answer here; on a run whose token budget was spent
-that is how the budget shows, so it fails as `budget_spent` and the result is then held against what was recorded.
+Nothing leaves the process. A question that was never asked has no answer here; where a budget was spent that is how it
+shows, so it fails as `budget_spent` and the result is then held against what was recorded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatResult
-from langchain_core.runnables import Runnable, RunnableLambda
 
 from agents.models import RecordedFailure
 from agents.opinion import Abstain
+from agents.reasoning import BUDGET_SPENT
+from memory.tables import RecordingRow
+from prompts.loader import Tier
 from tools.canonical import content_sha256
 
+TIERS: tuple[Tier, ...] = ("fast", "deep")
 
-class RecordedModel(BaseChatModel):
-    """Answers by the hash of the whole request: model, messages and schema."""
+
+@dataclass(frozen=True)
+class RecordedEndpoint:
+    """Answers by the hash of the whole request, which holds the messages too: model, place in the line, sample."""
 
     model_id: str
-    answers: dict[str, dict[str, Any]]
-    """Recorded responses (`content`, `problem`, `abstain`) by the SHA-256 of the recorded request."""
+    answers: Mapping[str, Mapping[str, Any]]
+    """Recorded responses (`content`, `problem`, `abstain`, `passing`) by the SHA-256 of the recorded request."""
 
-    @property
-    def _llm_type(self) -> str:
-        return "recorded"
-
-    def with_structured_output(self, schema: Any, **_: Any) -> Runnable[Any, Any]:
-        """A runnable from messages to `{"raw": AIMessage}`, as the real model gives with `include_raw`."""
-        return RunnableLambda(lambda messages: {"raw": self._answer(messages, dict(schema))})
-
-    def _answer(self, messages: list[BaseMessage], schema: dict[str, Any]) -> AIMessage:
-        request = {
-            "model": self.model_id,
-            "messages": [{"role": message.type, "content": str(message.content)} for message in messages],
-            "schema": schema,
-        }
+    async def ask(
+        self, messages: Sequence[BaseMessage], request: Mapping[str, Any], max_output_tokens: int
+    ) -> AIMessage:
+        del messages, max_output_tokens
         said = self.answers.get(content_sha256(request))
         if said is None:
-            detail = "the token budget of this run does not cover the call"
-            raise RecordedFailure(Abstain(reason="budget_spent", detail=detail))
+            raise RecordedFailure(BUDGET_SPENT)
         if said["abstain"] == "model_refused" and said["content"]:
             return AIMessage(said["content"], additional_kwargs={"refusal": "recorded"})
         if said["abstain"]:
-            raise RecordedFailure(Abstain(reason=said["abstain"], detail=said["problem"] or ""))
+            abstain = Abstain(reason=said["abstain"], detail=said["problem"] or "")
+            raise RecordedFailure(abstain, passing=bool(said.get("passing")))
         return AIMessage(said["content"])
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        raise NotImplementedError("recordings hold structured answers only")
+
+def recorded_endpoints(
+    rows: Iterable[RecordingRow], answers: Mapping[str, Mapping[str, Any]]
+) -> dict[Tier, list[RecordedEndpoint]]:
+    """The lines of endpoints as the recorded calls of one cycle saw them; one without a name where none was asked."""
+    named: dict[Tier, dict[int, str]] = {tier: {} for tier in TIERS}
+    for row in rows:
+        tier, place = row.meta.get("quarterdeck.tier"), int(row.meta.get("quarterdeck.endpoint", 0))
+        for each in TIERS if tier is None else (tier,):
+            named[each][place] = str(row.meta["gen_ai.request.model"])
+    return {
+        tier: [RecordedEndpoint(places[place], answers) for place in sorted(places)] or [RecordedEndpoint("", answers)]
+        for tier, places in named.items()
+    }

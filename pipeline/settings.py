@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from pipeline.model_settings import ENV_FILE, Fallback, Price, parse_prices
 from tools.errors import ConfigError
 from tools.types import Mode
 
@@ -18,9 +21,9 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Settings(BaseSettings):
-    """Read from `QUARTERDECK_*` variables and command-line flags, built once per process."""
+    """Read from command-line flags, `QUARTERDECK_*` variables and the file `.env` here; built once per process."""
 
-    model_config = SettingsConfigDict(env_prefix="QUARTERDECK_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="QUARTERDECK_", env_file=ENV_FILE, frozen=True, extra="ignore")
 
     home: Path = Field(default_factory=lambda: Path.home() / ".quarterdeck", description="folder with the desk's state")
     mode: Mode = Field(default="replay", description="replay, paper or live; stamped on the home")
@@ -62,9 +65,47 @@ class Settings(BaseSettings):
     alpaca_stream_url: str | None = Field(default=None, description="another address of the trading stream")
     model_base_url: str | None = Field(default=None, description="any OpenAI-compatible endpoint")
     model_api_key: SecretStr | None = None
-    model_id: str = "gpt-4o-mini"
-    model_timeout_s: float = Field(default=30.0, gt=0)
+    model_id: str = Field(default="gpt-4o-mini", description="the fast model: words and routing")
+    model_id_deep: str | None = Field(default=None, description="the model for judgement; default: the fast one")
+    model_fallback_1: str | None = Field(default=None, description="URL MODEL [VARIABLE OF ITS KEY]: asked next")
+    model_fallback_2: str | None = Field(default=None, description="asked after the first fallback")
+    model_fallback_3: str | None = Field(default=None, description="asked after the second fallback")
+    model_timeout_s: float = Field(default=30.0, gt=0, description="for a whole answer")
+    model_concurrency: int = Field(default=4, ge=1, le=64, description="calls at a time to one endpoint")
+    model_framework: Literal["direct", "self_consistency"] = "direct"
+    model_samples: int = Field(default=3, ge=2, le=9, description="askings under self_consistency")
+    model_prices: str = Field(default="", description="MODEL=ASKED/ANSWERED, ...: money for 1000 tokens")
     model_token_budget: int = Field(default=2_000_000, gt=0, description="tokens per run")
+    model_tokens_per_call: int | None = Field(default=None, gt=0)
+    model_tokens_per_cycle: int | None = Field(default=None, gt=0)
+    model_tokens_per_day: int | None = Field(default=None, gt=0, description="a UTC day of the wall clock")
+    model_money_per_call: Decimal | None = Field(default=None, gt=0)
+    model_money_per_cycle: Decimal | None = Field(default=None, gt=0)
+    model_money_per_day: Decimal | None = Field(default=None, gt=0)
+
+    @field_validator("model_fallback_1", "model_fallback_2", "model_fallback_3")
+    @classmethod
+    def _is_fallback(cls, value: str | None) -> str | None:
+        if value is not None:
+            Fallback.parse(value)
+        return value
+
+    @field_validator("model_prices")
+    @classmethod
+    def _are_prices(cls, value: str) -> str:
+        parse_prices(value)
+        return value
+
+    @property
+    def fallbacks(self) -> tuple[Fallback, ...]:
+        """In the order in which they are asked."""
+        given = (self.model_fallback_1, self.model_fallback_2, self.model_fallback_3)
+        return tuple(Fallback.parse(text) for text in given if text)
+
+    @property
+    def prices(self) -> Mapping[str, Price]:
+        """Money for a thousand tokens, by model."""
+        return parse_prices(self.model_prices)
 
     @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
@@ -124,4 +165,5 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         where = "QUARTERDECK_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise ConfigError(f"{where}: {first['msg']} (got {first['input']!r})", code="bad_settings") from None
+        shown = "" if "FALLBACK" in where else f" (got {first['input']!r})"  # somebody may have put a key there
+        raise ConfigError(f"{where}: {first['msg']}{shown}", code="bad_settings") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sqlmodel import Session, col, func, select
 
@@ -16,6 +16,9 @@ from memory.tables import HeartbeatRow, HomeRow, RunRow
 from pipeline.home import Home, open_home
 from pipeline.settings import Settings
 from tools.errors import HomeError
+
+if TYPE_CHECKING:
+    from agents.gate import Gate
 
 
 class Principal(NamedTuple):
@@ -39,6 +42,8 @@ class Store:
     """Why this desk may only watch, cancel and reduce; empty when nothing is wrong."""
     law_trouble: list[str] = field(default_factory=list)
     """Those of the reasons that a file of the home gave at the start."""
+    gates: dict[str, Gate] = field(default_factory=dict)
+    """By base URL of a model: how many calls this process has under way there."""
 
     @property
     def gone(self) -> bool:

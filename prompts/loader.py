@@ -1,6 +1,7 @@
 """Load prompts from package resources, check them, and render them in a sandbox.
 
-A prompt is `prompts/<agent>/<task>.md`: front matter (`id, version, variables, output`), then a part after
+A prompt is `prompts/<agent>/<task>.md`: front matter (`id, version, variables, output`, and `tier` where the task wants
+the deep model), then a part after
 `<!-- system -->` (may be left out) and one after `<!-- user -->`. Each variable declares its origin:
 
     trusted    comes from our code or limits; the only origin allowed in the system part
@@ -33,6 +34,8 @@ from tools.errors import ConfigError
 from tools.types import Frozen, Sha256
 
 Origin = Literal["trusted", "data", "untrusted"]
+Tier = Literal["fast", "deep"]
+"""Which model a task is for: `fast` for what is many or only words, `deep` for judgement."""
 
 _SHAPE = re.compile(
     r"\A---\n(?P<head>.*?)\n---\n\s*(?:<!-- system -->\n(?P<system>.*?)\n)?<!-- user -->\n(?P<user>.*)\Z", re.DOTALL
@@ -47,6 +50,7 @@ class FrontMatter(Frozen):
     version: str = Field(min_length=1)
     variables: dict[str, Origin]
     output: str
+    tier: Tier = "fast"
 
 
 class Rendered(Frozen):
@@ -57,11 +61,12 @@ class Rendered(Frozen):
     sha256: Sha256
     system: str
     user: str
+    tier: Tier = "fast"
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """One checked prompt. `sha256` covers both parts and the declared variables, not the version."""
+    """One checked prompt. `sha256` covers both parts and the declared variables, not the version and not the tier."""
 
     head: FrontMatter
     system: str
@@ -90,7 +95,8 @@ class Prompt:
         except TemplateError as error:
             raise ConfigError(f"prompt {self.id} cannot be rendered: {error}", code="prompt_render") from None
         return Rendered(
-            prompt_id=self.id, version=self.version, sha256=self.sha256, system=parts[0], user=parts[1]
+            prompt_id=self.id, version=self.version, sha256=self.sha256, system=parts[0], user=parts[1],
+            tier=self.head.tier,
         )  # fmt: skip
 
 

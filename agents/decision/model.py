@@ -1,20 +1,22 @@
-"""The model reviewer: one call for up to twenty candidates, and its ballot turned into reviews.
+"""The model reviewer: one question for up to twenty candidates, and its ballots turned into reviews.
 
-The model sees short handles, never sizes, and its word is joined with the rules: the tighter of the two stands.
+How often the question is put is the framework's business. The model sees short handles, never sizes, and its word is
+joined with the rules: the tighter of the two stands.
 """
 
 from __future__ import annotations
 
 import asyncio
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
 
 from agents.coordinator.rules import effective_factor
 from agents.decision import rules
-from agents.decision.output import FACTORS, MAX_RATIONALE, Ballot, Line, ballot_schema
+from agents.decision.output import FACTORS, MAX_RATIONALE, Ballot, Compared, Line, ballot_schema
+from agents.frameworks import FRAMEWORKS, Judged
 from agents.opinion import Abstain, Context, DecisionBrief
 from agents.reasoning import call_structured
 from prompts.loader import load
@@ -24,6 +26,7 @@ BATCH = 20
 CALL = "decision.review"
 TOKENS_PER_LINE = 160
 TOKENS_SPARE = 400
+SILENT = "model_silent"
 
 FEATURES_SHOWN = (
     "close",
@@ -63,10 +66,15 @@ class Batch:
         return cls(candidates, evidence, citable)
 
 
-async def review(proposals: Sequence[Proposal], brief: DecisionBrief, context: Context) -> dict[str, Review]:
-    """Review what increases risk, in batches that run at the same time. Every proposal gets exactly one review."""
-    batches = [proposals[start : start + BATCH] for start in range(0, len(proposals), BATCH)]
-    answers = await asyncio.gather(*(_review_batch(Batch.of(part, brief), brief, context) for part in batches))
+async def review(proposals: Sequence[Proposal], brief: DecisionBrief, context: Context) -> dict[str, Judged]:
+    """The model's own word on what increases risk, in batches that run at the same time; one for every proposal."""
+    batches = [Batch.of(proposals[start : start + BATCH], brief) for start in range(0, len(proposals), BATCH)]
+    framework = FRAMEWORKS[context.framework]
+
+    def settled(batch: Batch) -> Awaitable[dict[str, Judged]]:
+        return framework(lambda asked: _review_batch(batch, brief, asked), context)
+
+    answers = await asyncio.gather(*(settled(batch) for batch in batches))
     return {proposal_id: item for part in answers for proposal_id, item in part.items()}
 
 
@@ -98,7 +106,6 @@ async def _review_batch(batch: Batch, brief: DecisionBrief, context: Context) ->
         max_output_tokens=TOKENS_SPARE + TOKENS_PER_LINE * len(batch.candidates),
         complaint=complaint,
     )
-    thresholds = rules.Thresholds.of(context.thresholds)
     if isinstance(answer, Abstain):
         return {item.id: silent(item, answer) for item in batch.candidates.values()}
     lines = [line for ballot in answer.values for line in ballot.lines]
@@ -109,13 +116,13 @@ async def _review_batch(batch: Batch, brief: DecisionBrief, context: Context) ->
             missing = Abstain(reason="schema_invalid", detail="the answer left this candidate out")
             reviews[proposal.id] = silent(proposal, missing)
             continue
-        reviews[proposal.id] = against_rules(reduce(join, said), rules.review(proposal, brief, thresholds))
+        reviews[proposal.id] = reduce(join, said)
     return reviews
 
 
 def silent(proposal: Proposal, abstain: Abstain) -> Review:
     """No opinion, with its reason. It is never a trade (P3)."""
-    reason = ReviewReason(code="model_silent", text=f"The model gave no opinion: {abstain.detail}.")
+    reason = ReviewReason(code=SILENT, text=f"The model gave no opinion: {abstain.detail}.")
     return Review(
         proposal_id=proposal.id, verdict="abstain", abstain_reason=abstain.reason, reasons=(reason,), reasoner="model"
     )
@@ -130,13 +137,15 @@ def join(one: Review, other: Review) -> Review:
     return winner.model_copy(update=changed)
 
 
-def against_rules(said: Review, reference: Review) -> Review:
-    """Join the model's review with the rules' and note where they differ."""
-    joined = join(said, reference).model_copy(update={"reasoner": "model"})
-    if said.verdict == reference.verdict and effective_factor(said) == effective_factor(reference):
-        return joined
-    dissent = f"The model said {said.verdict}, the rules said {reference.verdict}; the tighter one stands."
-    return joined.model_copy(update={"dissent": dissent})
+def against_rules(judged: Judged, ruled: Review) -> Compared:
+    """Join the model's review with the rules' and note where they differ. Silence is joined with nothing."""
+    said = judged.review
+    if any(item.code == SILENT for item in said.reasons):
+        return Compared(said, ruled, said, judged.agreement)
+    changed: dict[str, object] = {"reasoner": "model"}
+    if said.verdict != ruled.verdict or effective_factor(said) != effective_factor(ruled):
+        changed["dissent"] = f"The model said {said.verdict}, the rules said {ruled.verdict}; the tighter one stands."
+    return Compared(join(said, ruled).model_copy(update=changed), ruled, said, judged.agreement)
 
 
 def _to_review(line: Line, proposal: Proposal, batch: Batch) -> Review:

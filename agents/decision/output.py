@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import Field
 
 from agents.reasoning import Closed
+from tools.types import Review
 
 MAX_RATIONALE = 240
 FACTORS = (25, 50, 75)
@@ -19,8 +21,21 @@ ModelReason = Literal[
 
 RuleReason = Literal[
     "sound", "reduces_risk", "text_negative", "tainted_evidence", "illiquid", "too_volatile", "past_cases_poor",
-    "data_doubtful", "evidence_missing", "model_silent",
+    "data_doubtful", "evidence_missing", "model_silent", "samples",
 ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One candidate's review beside what made it: the model's own word and the rules'.
+
+    `said` is None where no model was asked; `agreement` is the share of samples that said it, None for one sample.
+    """
+
+    review: Review
+    ruled: Review
+    said: Review | None = None
+    agreement: float | None = None
 
 
 class Line(Closed):

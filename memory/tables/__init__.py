@@ -16,6 +16,7 @@ from memory.tables.knowledge import (
     OutcomeRow,
     SignalRow,
 )
+from memory.tables.models import ModelReviewRow, SpendRow
 from memory.tables.notifications import CanaryRow, NotificationRow, ViewRow
 from memory.tables.oversight import (
     OPEN_CASE_STATES,
@@ -65,6 +66,7 @@ __all__ = [
     "LoginAttemptRow",
     "LoginSessionRow",
     "MemoryRow",
+    "ModelReviewRow",
     "NotificationRow",
     "OrderRow",
     "OutboxRow",
@@ -79,6 +81,7 @@ __all__ = [
     "RunRow",
     "SignOffRow",
     "SignalRow",
+    "SpendRow",
     "StrategyRow",
     "VenueFactsRow",
     "ViewRow",

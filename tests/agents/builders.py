@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from agents.models import chat_model
-from agents.opinion import Context, DecisionBrief, ExplanationBrief
+from agents.gate import Gate
+from agents.models import LiveEndpoint, chat_model
+from agents.opinion import Context, DecisionBrief, ExplanationBrief, Usage
 from tools.risk.types import Check, Counterfactual, PortfolioView
 from tools.types import (
     CaseState,
@@ -61,32 +62,47 @@ class Calls:
 
 @dataclass
 class Budget:
-    """A budget of tokens that can be read afterwards."""
+    """A budget of tokens that can be read afterwards. One token costs one."""
 
     left: int = 10_000_000
-    reserved: int = 0
     used: int = 0
+    open: dict[int, int] = field(default_factory=dict)
+    asked: list[tuple[str, str, Usage]] = field(default_factory=list)
 
-    def reserve(self, tokens: int) -> bool:
-        if tokens > self.left - self.reserved - self.used:
-            return False
-        self.reserved += tokens
-        return True
+    @property
+    def reserved(self) -> int:
+        return sum(self.open.values())
 
-    def settle(self, reserved: int, used: int) -> None:
-        self.reserved -= reserved
-        self.used += used
+    def reserve(self, call: str, model_id: str, most: Usage) -> int | None:
+        if most.total > self.left - self.reserved - self.used:
+            return None
+        self.asked.append((call, model_id, most))
+        self.open[len(self.asked)] = most.total
+        return len(self.asked)
+
+    def settle(self, reservation: int, used: Usage) -> Decimal:
+        del self.open[reservation]
+        self.used += used.total
+        return Decimal(used.total)
 
 
 def rules_context(**thresholds: float) -> Context:
     return Context(reasoner="rules", recorder=Calls(), budget=Budget(), thresholds=thresholds)
 
 
-def model_context(peer: Any, *, timeout_s: float = 5.0, budget: Budget | None = None) -> tuple[Context, Calls]:
+def endpoint(base_url: str, model_id: str = "tiny", *, timeout_s: float = 5.0, places: int = 4) -> LiveEndpoint:
+    return LiveEndpoint(chat_model(base_url, KEY, model_id, timeout_s), model_id, timeout_s, Gate(places))
+
+
+def model_context(
+    *peers: Any, timeout_s: float = 5.0, budget: Budget | None = None, **options: Any
+) -> tuple[Context, Calls]:
+    """A context whose tiers both ask these peers, in this order."""
     calls = Calls()
-    model = chat_model(peer.base_url, KEY, "tiny", timeout_s)
+    names = ("tiny", "second", "third")
+    line = [endpoint(peer.base_url, name, timeout_s=timeout_s) for peer, name in zip(peers, names, strict=False)]
     context = Context(
-        reasoner="model", recorder=calls, budget=budget or Budget(), model=model, model_id="tiny", timeout_s=timeout_s
+        reasoner="model", recorder=calls, budget=budget or Budget(), endpoints={"fast": line, "deep": line}, **options
     )
     return context, calls
 

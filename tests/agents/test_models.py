@@ -10,11 +10,12 @@ import pytest
 from langchain_core.tracers.langchain import wait_for_all_tracers
 from langsmith import utils as langsmith_utils
 
-from agents.models import NO_KEY, chat_model
+from agents.gate import Gate
+from agents.models import NO_KEY, LiveEndpoint, chat_model
 from agents.opinion import Context
 from agents.reasoning import call_structured
 from prompts.loader import load
-from tests.agents.builders import KEY, Budget, Calls, model_context
+from tests.agents.builders import KEY, Budget, Calls, endpoint, model_context
 
 
 def _forget_variables() -> None:
@@ -84,8 +85,8 @@ async def test_variables_of_the_shell_redirect_nothing_and_trace_nothing(
 
 async def test_without_a_key_the_shells_key_is_not_sent(openai_peer: Callable[..., Any], shell: list[str]) -> None:
     peer = openai_peer()
-    model = chat_model(peer.base_url, "", "tiny", 5.0)
-    await ask(Context(reasoner="model", recorder=Calls(), budget=Budget(), model=model, model_id="tiny"))
+    keyless = LiveEndpoint(chat_model(peer.base_url, "", "tiny", 5.0), "tiny", 5.0, Gate(1))
+    await ask(Context(reasoner="model", recorder=Calls(), budget=Budget(), endpoints={"fast": [keyless]}))
     assert peer.keys == [NO_KEY]
     assert shell == []
 
@@ -101,6 +102,6 @@ async def test_a_live_model_is_out_of_reach_of_every_test() -> None:
     for host in ("192.0.2.1", "api.openai.com"):
         with socket.socket() as way_out, pytest.raises(RuntimeError, match="stay on loopback"):
             way_out.connect((host, 443))
-    model = chat_model("http://192.0.2.1/v1", KEY, "tiny", 2.0)
+    away = endpoint("http://192.0.2.1/v1")
     with pytest.raises((RuntimeError, ExceptionGroup)):
-        await ask(Context(reasoner="model", recorder=Calls(), budget=Budget(), model=model, model_id="tiny"))
+        await ask(Context(reasoner="model", recorder=Calls(), budget=Budget(), endpoints={"fast": [away]}))

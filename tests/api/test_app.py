@@ -57,6 +57,8 @@ ROUTES = {
     "GET /ledger",
     "GET /ledger/verify",
     "GET /lessons",
+    "GET /models/budget",
+    "GET /models/scorecard",
     "GET /notifications",
     "GET /notifications/targets",
     "POST /notifications/test",

@@ -317,7 +317,7 @@ def test_the_notifications_page_sends_a_test_that_arrives(browser: Browser, staf
 
 def test_every_screen_fits_a_telephone(browser: Browser, desk: Desk) -> None:
     item = until(lambda: desk.pending() or None, "something waits")[0]
-    tabs = ("policy", "delegations", "attention", "notifications", "people")
+    tabs = ("policy", "delegations", "attention", "models", "notifications", "people")
     routes = ["#/", "#/approvals", at(item), f"#/cases/{item['case_id']}", "#/ask", "#/history", "#/history/ledger"]
     with person(browser, desk, "root", **PHONE) as root:
         for route in [*routes, *(f"#/oversight/{tab}" for tab in tabs)]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, select
 
 import memory.tables  # noqa: F401  (registers the tables)
 from memory.database import Database
 from memory.migrations import _config, current, newest, upgrade
+from memory.tables import SpendRow
 from tools.errors import HomeError
 
 
@@ -59,6 +62,32 @@ def test_an_empty_database_has_no_revision(any_url: str) -> None:
     database = Database(any_url)
     assert current(database) is None
     database.dispose()
+
+
+def test_calls_recorded_before_there_were_budgets_are_spent(any_url: str) -> None:
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    before = next(str(script.down_revision) for script in scripts if "model_spend" in script.path)
+    database = Database(any_url)
+    meta = '{"gen_ai.request.model":"tiny","gen_ai.usage.input_tokens":30,"gen_ai.usage.output_tokens":12}'
+    with database.engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, before)
+        connection.execute(
+            text(
+                "INSERT INTO recordings (run_id, cycle_id, kind, call, attempt, input_sha256, output_sha256, meta, "
+                "at_wall) VALUES ('run_1', 'cyc_1', :kind, 'decision.review', 0, :sha, :sha, :meta, :at)"
+            ),
+            [
+                {"kind": kind, "sha": kind, "meta": meta, "at": "2026-03-02T10:00:00.000000Z"}
+                for kind in ("model", "tool")
+            ],
+        )  # fmt: skip
+    upgrade(database)
+    with database.read() as session:
+        (row,) = session.exec(select(SpendRow)).all()
+    database.dispose()
+    assert (row.run_id, row.model_id, row.tokens, row.settled, row.day) == ("run_1", "tiny", 42, True, date(2026, 3, 2))
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(any_db: Database) -> None:

@@ -6,8 +6,9 @@
 Modes: ok, dead (nothing listens), garbage (200 and no JSON), not_an_object (200 and other JSON), slow (answers after
 `delay_s`), wrong_schema, missing (leaves the last candidate out), unknown_id, unauthorized (401 that echoes the key),
 error (500), busy (429), refused (a refusal), filtered (content filter), truncated (cut at the length limit),
-bad_numbers (prose with a planted number), no_usage (ok without token counts). `script` holds modes for the next
-requests, first come first served; then `mode` applies.
+bad_numbers (prose with a planted number), no_usage (ok without token counts), drip (a good answer, a byte at a time),
+tool_calls (asks for tools that do not exist), and the personalities of `openai_words`. `script` holds modes for the
+next requests, first come first served; then `mode` applies.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ import re
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
+
+from tests.peers.openai_words import SPOILERS
 
 PLANTED = "The chance of a gain is 87.31 %."
 
@@ -36,6 +40,7 @@ class OpenAIPeer:
         self.script = deque(script)
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.under_way = self.most_at_once = 0
         self.verdict: Callable[[str], Line] = lambda handle: {"verdict": "keep"}
         self.prose: str | None = None
         self.intent: dict[str, str] = {"intent": "unknown", "symbol": ""}
@@ -79,8 +84,20 @@ class OpenAIPeer:
             self.keys.append(key)
             return self.script.popleft() if self.script else self.mode
 
-    def wait(self) -> None:
-        self._stopping.wait(self.delay_s)
+    def wait(self, seconds: float | None = None) -> None:
+        self._stopping.wait(self.delay_s if seconds is None else seconds)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count an answer that is under way."""
+        with self._lock:
+            self.under_way += 1
+            self.most_at_once = max(self.most_at_once, self.under_way)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.under_way -= 1
 
     def content(self, body: dict[str, Any], mode: str) -> str:
         """What the model says: JSON that fits the schema that was asked for, spoilt as the mode wants."""
@@ -88,6 +105,8 @@ class OpenAIPeer:
         if mode == "wrong_schema":
             return json.dumps({"opinion": "strong buy", "target_price": 123.45})
         answer = self._answer(schema, _user_text(body), mode)
+        if mode in SPOILERS:
+            return SPOILERS[mode](answer, "\n".join(str(item["content"]) for item in body["messages"]))
         text = json.dumps(answer)
         return text[: len(text) // 2] if mode == "truncated" else text
 
@@ -153,6 +172,10 @@ class _Handler(BaseHTTPRequestHandler):
         key = (self.headers.get("authorization") or "").removeprefix("Bearer ")
         peer = self.server.peer
         mode = peer.take(body, key)
+        with peer.counted():
+            self._answer(peer, body, mode, key)
+
+    def _answer(self, peer: OpenAIPeer, body: dict[str, Any], mode: str, key: str) -> None:
         if mode == "slow":
             peer.wait()
         if mode in _STATUS:
@@ -163,16 +186,22 @@ class _Handler(BaseHTTPRequestHandler):
         elif mode == "not_an_object":
             self._send(200, json.dumps(["no", "completion"]))
         else:
-            self._send(200, json.dumps(_completion(body, peer.content(body, mode), mode)))
+            completion = json.dumps(_completion(body, peer.content(body, mode), mode))
+            self._send(200, completion, drip_s=0.05 if mode == "drip" else 0)
 
-    def _send(self, status: int, text: str, kind: str = "application/json") -> None:
+    def _send(self, status: int, text: str, kind: str = "application/json", *, drip_s: float = 0) -> None:
         data = text.encode()
         try:
             self.send_response(status)
             self.send_header("content-type", kind)
             self.send_header("content-length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            if not drip_s:
+                self.wfile.write(data)
+            for place in range(len(data) if drip_s else 0):
+                self.wfile.write(data[place : place + 1])
+                self.wfile.flush()
+                self.server.peer.wait(drip_s)
         except ConnectionError:
             self.close_connection = True
 
@@ -182,9 +211,12 @@ _STATUS = {"unauthorized": 401, "error": 500, "busy": 429}
 
 def _completion(body: dict[str, Any], content: str, mode: str) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
-    finish = {"truncated": "length", "filtered": "content_filter"}.get(mode, "stop")
+    finish = {"truncated": "length", "filtered": "content_filter", "tool_calls": "tool_calls"}.get(mode, "stop")
     if mode == "refused":
         message = {"role": "assistant", "content": None, "refusal": "I would rather not."}
+    if mode == "tool_calls":
+        wanted = {"name": "place_order", "arguments": json.dumps({"symbol": "IBM", "quantity": 10**6})}
+        message |= {"content": None, "tool_calls": [{"id": "call_1", "type": "function", "function": wanted}]}
     completion: dict[str, Any] = {
         "id": "chatcmpl-peer", "object": "chat.completion", "created": 1, "model": f"{body['model']}-peer",
         "choices": [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}],

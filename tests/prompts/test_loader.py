@@ -69,3 +69,11 @@ def test_a_file_without_its_parts_is_refused() -> None:
 def test_a_variable_is_never_a_template_itself() -> None:
     rendered = parse(prompt("{a: data}", "s", "{{ a }}"), "decision/x").render(a="{{ 7 * 7 }}")
     assert rendered.user == "{{ 7 * 7 }}"
+
+
+def test_the_tier_is_fast_unless_the_prompt_says_deep() -> None:
+    text = prompt("{a: data}", "s", "{{ a }}")
+    assert parse(text, "decision/x").render(a=1).tier == "fast"
+    assert parse(text.replace("output: X", "output: X\ntier: deep"), "decision/x").render(a=1).tier == "deep"
+    with pytest.raises(ConfigError, match="tier"):
+        parse(text.replace("output: X", "output: X\ntier: huge"), "decision/x")

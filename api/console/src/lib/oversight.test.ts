@@ -126,15 +126,15 @@ describe("rights", () => {
     expect(whyNot(session("risk_officer"), "decide")).toBeNull();
     expect(whyNot(null, "people")).toBeNull();
     expect(oversightTabs(null)).toEqual([]);
-    expect(oversightTabs(session("viewer"))).toEqual(["policy"]);
-    expect(oversightTabs(session("admin"))).toEqual(["policy", "delegations", "attention", "notifications", "people"]);
+    expect(oversightTabs(session("viewer"))).toEqual(["policy", "models"]);
+    expect(oversightTabs(session("admin"))).toEqual(["policy", "delegations", "attention", "models", "notifications", "people"]);
   });
   it("lets a lent role answer the queue and open nothing else", () => {
     const ends = "2026-11-22T09:00:00Z";
     const lent = session("operator", { lent: [{ from: "abe", role: "approver", ends }] });
     expect([whyNot(lent, "decide"), lender(lent)]).toEqual([null, "abe"]);
     expect(whyNot(lent, "oversee")).toMatch(/approver/);
-    expect(oversightTabs(lent)).toEqual(["policy", "delegations"]);
+    expect(oversightTabs(lent)).toEqual(["policy", "delegations", "models"]);
     const useless = session("operator", { lent: [{ from: "otto", role: "operator", ends }] });
     expect([whyNot(useless, "decide") === null, lender(useless)]).toEqual([false, null]);
     expect(lender(session("approver", { lent: [{ from: "rita", role: "risk_officer", ends }] }))).toBeNull();

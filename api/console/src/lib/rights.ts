@@ -44,13 +44,13 @@ export function idleSeconds(session: Session | null): number | null {
   return session.idle_seconds ?? (minutes ? minutes * 60 : null);
 }
 
-export type OversightTab = "policy" | "delegations" | "attention" | "notifications" | "people";
+export type OversightTab = "policy" | "delegations" | "attention" | "models" | "notifications" | "people";
 
 /** Oversight pages that this session may see; none on a desk without logins. */
 export function oversightTabs(session: Session | null): OversightTab[] {
   if (!session?.role) return [];
   const tabs: [OversightTab, Right][] = [
-    ["policy", "read"], ["delegations", "decide"], ["attention", "oversee"], ["notifications", "oversee"], ["people", "people"],
+    ["policy", "read"], ["delegations", "decide"], ["attention", "oversee"], ["models", "read"], ["notifications", "oversee"], ["people", "people"],
   ];
   return tabs.filter(([, right]) => whyNot(session, right) === null).map(([tab]) => tab);
 }

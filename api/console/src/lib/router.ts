@@ -11,7 +11,7 @@ export type Route =
   | { page: "history"; tab: "cases" | "lessons" | "ledger" }
   | { page: "oversight"; tab: OversightTab };
 
-const OVERSIGHT: readonly string[] = ["policy", "delegations", "attention", "notifications", "people"] satisfies OversightTab[];
+const OVERSIGHT: readonly string[] = ["policy", "delegations", "attention", "models", "notifications", "people"] satisfies OversightTab[];
 
 /** Read a location hash such as `#/approvals/apr_1`; anything unknown is the overview. */
 export function readRoute(hash: string): Route {

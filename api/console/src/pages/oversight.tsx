@@ -4,12 +4,13 @@ import { link } from "../lib/router";
 import { Notice } from "../parts/basics";
 import { AttentionPage } from "./attention";
 import { DelegationsPage } from "./delegations";
+import { ModelsPage } from "./models";
 import { NotificationsPage } from "./notifications";
 import { PeoplePage } from "./people";
 import { PolicyPage } from "./policy";
 
 const NAMES: Record<OversightTab, string> = {
-  policy: "Policy", delegations: "Delegations", attention: "Attention", notifications: "Notifications", people: "People",
+  policy: "Policy", delegations: "Delegations", attention: "Attention", models: "Models", notifications: "Notifications", people: "People",
 };
 
 export function OversightPage({ tab, session }: { tab: OversightTab; session: Session | null }) {
@@ -28,6 +29,7 @@ export function OversightPage({ tab, session }: { tab: OversightTab; session: Se
       {tabs.includes(tab) && tab === "policy" && <PolicyPage />}
       {tabs.includes(tab) && tab === "delegations" && <DelegationsPage me={session?.kind === "person" ? session.name : null} admin={session?.role === "admin"} mayLend={!!session?.role && reaches(session.role, "approver")} />}
       {tabs.includes(tab) && tab === "attention" && <AttentionPage />}
+      {tabs.includes(tab) && tab === "models" && <ModelsPage />}
       {tabs.includes(tab) && tab === "notifications" && <NotificationsPage mayTest={session?.role === "admin"} />}
       {tabs.includes(tab) && tab === "people" && <PeoplePage me={session?.name ?? null} />}
     </div>
