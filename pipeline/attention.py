@@ -16,12 +16,13 @@ from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CanaryRow, CaseRow, DecisionRow, ViewRow
-from pipeline.findings import keep_finding
+from pipeline.findings import watch
 from pipeline.store import Principal, Store, now
 from tools.canonical import stable_id
 from tools.errors import ApprovalError
 from tools.types import Finding, Frozen
 
+RUBBER_STAMP = "rubber_stamp"
 MAX_VIEW_S = 3_600.0
 MACHINES = ("policy:", "stand-in:")
 """How the names of those begin who are no people."""
@@ -239,17 +240,17 @@ def _answer(said: DecisionRow, asked: ApprovalRow, view: ViewRow | None) -> Answ
 def raise_findings(
     session: Session, *, at: datetime | None = None, thresholds: Thresholds | None = None
 ) -> tuple[Measures, ...]:
-    """Raise `rubber_stamp` for everybody beyond a threshold, once a day and person; returns those told about now."""
+    """Keep one `rubber_stamp` for everybody beyond a threshold; returns those for whom it began or worsened now."""
     moment = at or now()
-    told: list[Measures] = []
-    for found in read_measures(session, at=moment, thresholds=thresholds):
-        if not found.breaches:
-            continue
-        finding = Finding(
-            id=stable_id("find", "rubber_stamp", found.person, moment.date()), code="rubber_stamp", severity="warning",
-            component="attention", message=f"{found.person} {'; '.join(found.breaches)}", as_of=moment,
-            recommendation="Talk to them, look at their latest approvals, and ask for a second person meanwhile.",
-        )  # fmt: skip
-        if keep_finding(session, None, finding):
-            told.append(found)
-    return tuple(told)
+    beyond = [found for found in read_measures(session, at=moment, thresholds=thresholds) if found.breaches]
+    said = [_rubber_stamp(found, moment) for found in beyond]
+    kept = watch(session, None, (RUBBER_STAMP,), said, moment, [found.person for found in beyond])
+    return tuple(found for found, standing in zip(beyond, kept, strict=True) if standing.told)
+
+
+def _rubber_stamp(found: Measures, moment: datetime) -> Finding:
+    return Finding(
+        id=stable_id("find", RUBBER_STAMP, found.person, moment), code=RUBBER_STAMP, severity="warning",
+        component="attention", message=f"{found.person} {'; '.join(found.breaches)}", as_of=moment, rule="threshold",
+        recommendation="Talk to them, look at their latest approvals, and ask for a second person meanwhile.",
+    )  # fmt: skip
