@@ -22,6 +22,7 @@ from api.routes import (
     day,
     desk,
     explanations,
+    findings,
     halts,
     health,
     law,
@@ -68,7 +69,7 @@ def _operation_id(route: APIRoute) -> str:
 
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, changes, ledger, book,
-    risk, day, notifications, sla, replays, reports, strategies,
+    findings, risk, day, notifications, sla, replays, reports, strategies,
 )  # fmt: skip
 
 
