@@ -51,7 +51,8 @@ class HealthPoint(Frozen):
 class HealthFact(Frozen):
     """One measured fact about a component of the desk, e.g. data age in hours.
 
-    `history` holds earlier sessions, oldest first and without this one; `about` says whose value it is.
+    `history` holds earlier sessions, oldest first and without this one; `about` says whose value it is; `session` is
+    that of the value where it is not today's.
     """
 
     component: str
@@ -62,6 +63,7 @@ class HealthFact(Frozen):
     evidence_id: str
     symbol: str | None = None
     about: str | None = None
+    session: date | None = None
     history: tuple[HealthPoint, ...] = ()
 
     @property

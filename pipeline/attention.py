@@ -206,17 +206,22 @@ def read_measures(
     """Measures of everybody over the window that ends now, of one run or of all."""
     limits = thresholds or Thresholds()
     since = (at or now()) - limits.window
-    asked = select(DecisionRow, ApprovalRow).join(ApprovalRow, col(ApprovalRow.id) == col(DecisionRow.approval_id))
-    asked = asked.where(col(DecisionRow.decided_wall) > since)
     planted = select(CanaryRow).where(col(CanaryRow.principal).is_not(None), col(CanaryRow.closed_wall) > since)
     if run_id is not None:
-        asked = asked.where(ApprovalRow.run_id == run_id)
         planted = planted.where(CanaryRow.run_id == run_id)
+    canaries = [(row.principal or "", row.status == "passed") for row in session.exec(planted).all()]
+    return measure(answers_since(session, since, run_id), canaries, limits)
+
+
+def answers_since(session: Session, since: datetime, run_id: str | None = None) -> list[Answer]:
+    """Every answer after `since` with what its person had seen by then, of one run or of all."""
+    asked = select(DecisionRow, ApprovalRow).join(ApprovalRow, col(ApprovalRow.id) == col(DecisionRow.approval_id))
+    asked = asked.where(col(DecisionRow.decided_wall) > since)
+    if run_id is not None:
+        asked = asked.where(ApprovalRow.run_id == run_id)
     pairs = session.exec(asked).all()
     views = views_of(session, {row.id for _, row in pairs})
-    answers = [_answer(said, row, views.get((row.id, said.principal))) for said, row in pairs]
-    canaries = [(row.principal or "", row.status == "passed") for row in session.exec(planted).all()]
-    return measure(answers, canaries, limits)
+    return [_answer(said, row, views.get((row.id, said.principal))) for said, row in pairs]
 
 
 def views_of(session: Session, approval_ids: Iterable[str]) -> dict[tuple[str, str], ViewRow]:

@@ -20,7 +20,7 @@ from agents.coordinator.output import CoordinatorPlan
 from agents.decision.node import review_candidates
 from agents.monitoring.node import monitor
 from agents.monitoring.output import FindingCode
-from agents.opinion import DecisionBrief, MonitoringBrief
+from agents.opinion import DecisionBrief
 from memory import evidence as evidence_store
 from memory.database import insert_if_absent
 from memory.recordings import record
@@ -31,7 +31,7 @@ from pipeline.briefs import portfolio_evidence, recall_evidence, recalled_cases,
 from pipeline.capacity import load_of
 from pipeline.desk import Desk
 from pipeline.findings import keep_finding, watch
-from pipeline.health_facts import data_age_hours, health_brief, keep_history, with_figures
+from pipeline.health_facts import Health, data_age_hours, health_of, keep_history, with_figures
 from pipeline.opening import open_all
 from pipeline.risk_inputs import edges_of, protection_finding, protection_of
 from pipeline.work import CycleWork
@@ -111,7 +111,7 @@ def _keep_findings(context: CycleContext, brief: MonitoringBrief, found: tuple[F
     cited, figures = with_figures(found)
     with desk.db.write() as session:
         evidence_store.keep(session, (*brief.evidence, *figures))
-        keep_history(session, brief, context.work.index, tick)
+        keep_history(session, desk.run_id, health.measured, context.work.index, tick)
         run = session.get_one(RunRow, desk.run_id)
         standing = watch(session, run, get_args(FindingCode), cited, tick.as_of)
         view = portfolio_view(session, run, desk.market)
@@ -136,9 +136,9 @@ def _halt_if_called_for(context: CycleContext, found: tuple[Finding, ...]) -> No
 
 async def detect_findings(state: CycleState, runtime: Runtime[CycleContext]) -> Update:
     """Let the monitoring agent judge the desk's health, and the controls halt what is beyond their limits."""
-    brief = await asyncio.to_thread(health_brief, runtime.context.desk, runtime.context.work)
-    found = await monitor(brief, runtime.context.desk.agent_context(brief.cycle_id))
-    kept = await asyncio.to_thread(_keep_findings, runtime.context, brief, found)
+    health = await asyncio.to_thread(health_of, runtime.context.desk, runtime.context.work)
+    found = await monitor(health.brief, runtime.context.desk.agent_context(health.brief.cycle_id))
+    kept = await asyncio.to_thread(_keep_findings, runtime.context, health, found)
     await asyncio.to_thread(_halt_if_called_for, runtime.context, kept)
     return {"finding_ids": [finding.id for finding in kept]}
 

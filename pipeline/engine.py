@@ -11,7 +11,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import select
 
 from memory.tables import ApprovalRow
-from pipeline import applying, attention, changes, commands, day_facts, halt, halt_program, queue_time, unattended
+from pipeline import (
+    applying,
+    attention,
+    changes,
+    commands,
+    day_facts,
+    desk_health,
+    halt,
+    halt_program,
+    queue_time,
+    unattended,
+)
 from pipeline.desk import Desk, RunRequest, open_desk, start_run
 from pipeline.headless import open_player
 from pipeline.heartbeats import beat, resident
@@ -118,12 +129,13 @@ class Engine:
             await self._play("playing a session")
 
     def _watch_people(self) -> None:
-        """Once a minute, raise findings about people who approve without reading."""
+        """Once a minute, raise findings about people who approve without reading or tire, and about processes."""
         if time.monotonic() - self._watched_at < PEOPLE_S:
             return
         self._watched_at = time.monotonic()
         with self.store.db.write() as session:
             attention.raise_findings(session)
+            desk_health.raise_findings(session)
 
     def _due(self) -> bool:
         if not self._guarded() or halt.holds_clock(self.store):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -30,6 +31,13 @@ SESSIONS = 60
 """How many earlier sessions a fact carries: a reference of thirty and as many to compare with it."""
 NEAR = Decimal("0.1")
 """A check is near its limit when no more than this part of the limit is left."""
+UNITS: Mapping[str, Mapping[str, str]] = {
+    "agents": {"brief_chars": "characters", "prompt_tokens": "tokens", "tokens_used": "tokens"}, "proposals": {},
+}  # fmt: skip
+"""Components that act only when asked; units of their facts that are no shares."""
+SIZES = frozenset({"share", "money", "count", "quantity"})
+BY_DESIGN = frozenset({"reduce_only"})
+"""Controls whose limit is meant to be met: an exit of all that is held."""
 DECISION_CALL = "decision.review_candidates"
 
 
@@ -46,26 +54,33 @@ class Measured(NamedTuple):
     kept: bool = True
 
 
-def health_brief(desk: Desk, work: CycleWork) -> MonitoringBrief:
+Past = Mapping[tuple[str, str], tuple[HealthPoint, ...]]
+"""Earlier sessions of facts, oldest first, by component and name."""
+
+
+class Health(NamedTuple):
+    """What the agent is told, and what was measured for it."""
+
+    brief: MonitoringBrief
+    measured: tuple[Measured, ...]
+
+
+def health_of(desk: Desk, work: CycleWork) -> Health:
     """Everything measured at this close, with its history and its evidence."""
     with desk.db.read() as session:
         view = portfolio_view(session, session.get_one(RunRow, desk.run_id), desk.market)
-        measured = [*_book(desk, view), *_market(desk, work), *_agents(session, desk, work), *_budget(session, desk)]
+        measured = (*_book(desk, view), *_market(desk, work), *_agents(session, desk, work), *_budget(session, desk))
         past = history(session, desk.run_id, work.index)
-    return brief_of(desk.run_id, work.cycle_id, work.tick, measured, past)
+    return Health(brief_of(desk.run_id, work.cycle_id, work.tick, measured, past), measured)
 
 
-def brief_of(
-    run_id: str,
-    cycle_id: str,
-    tick: Tick,
-    measured: Iterable[Measured],
-    past: Mapping[tuple[str, str], tuple[HealthPoint, ...]],
-) -> MonitoringBrief:
-    """Facts as the agent reads them; `past` is by component and name."""
+def brief_of(run_id: str, cycle_id: str, tick: Tick, measured: Sequence[Measured], past: Past) -> MonitoringBrief:
+    """Facts as the agent reads them. One that nothing could be measured of this time stands as it was last."""
     facts, evidence = [], []
-    for item in measured:
-        earlier = past.get((item.component, item.name), ()) if item.kept else ()
+    now = [(item, past.get((item.component, item.name), ()) if item.kept else (), None) for item in measured]
+    for item, earlier, day in (*now, *_as_last_seen(measured, past)):
+        if item.name.startswith(NEAR_LIMIT) and not any((item.value, *(point.value for point in earlier))):
+            continue
         payload = {"name": item.name, "value": item.value, "limit": item.limit}
         if earlier:
             payload["history"] = [point.value for point in earlier]
@@ -77,7 +92,7 @@ def brief_of(
         facts.append(
             HealthFact(
                 component=item.component, name=item.name, value=item.value, limit=item.limit, unit=item.unit,
-                evidence_id=kept.id, symbol=item.symbol, about=item.about, history=earlier,
+                evidence_id=kept.id, symbol=item.symbol, about=item.about, session=day, history=earlier,
             )
         )  # fmt: skip
     return MonitoringBrief(
@@ -85,13 +100,24 @@ def brief_of(
     )
 
 
-def keep_history(session: Session, brief: MonitoringBrief, index: int, tick: Tick) -> None:
-    """Remember this close's facts for the sessions to come; those of one symbol have no history."""
-    for fact in brief.facts:
-        if fact.symbol is None:
+def _as_last_seen(
+    measured: Sequence[Measured], past: Past
+) -> Iterator[tuple[Measured, tuple[HealthPoint, ...], date | None]]:
+    """What agents did is unknown after a session in which they were asked nothing: that ends no finding."""
+    there = {(item.component, item.name) for item in measured}
+    for (component, name), points in sorted(past.items()):
+        if component in UNITS and (component, name) not in there:
+            unit = UNITS[component].get(name, "share")
+            yield Measured(component, name, points[-1].value, None, unit), points[:-1], points[-1].session
+
+
+def keep_history(session: Session, run_id: str, measured: Iterable[Measured], index: int, tick: Tick) -> None:
+    """Remember this close's facts for the sessions to come."""
+    for item in measured:
+        if item.kept:
             values = {
-                "run_id": brief.run_id, "session_index": index, "component": fact.component, "name": fact.name,
-                "session": tick.session, "value": fact.value,
+                "run_id": run_id, "session_index": index, "component": item.component, "name": item.name,
+                "session": tick.session, "value": item.value,
             }  # fmt: skip
             insert_if_absent(session, HealthRow, values)
 
@@ -162,11 +188,11 @@ def _agents(session: Session, desk: Desk, work: CycleWork) -> Iterator[Measured]
     """What the agents did at the close before: shares of the reviews, sizes near a limit, lengths of what they read."""
     before = work.index - 1
     rows = session.exec(
-        select(CaseRow.review, CaseRow.checks).where(
+        select(CaseRow.review, CaseRow.checks, CaseRow.kind).where(
             CaseRow.run_id == desk.run_id, CaseRow.opened_index == before, col(CaseRow.kind).in_(ORDER_KINDS)
         )
     ).all()
-    reviews = [review for review, _ in rows]
+    reviews = [review for review, _, _ in rows]
     if reviews:
         for name, there in (
             ("abstention_share", [r["verdict"] == "abstain" for r in reviews]),
@@ -174,7 +200,7 @@ def _agents(session: Session, desk: Desk, work: CycleWork) -> Iterator[Measured]
             ("dissent_share", [r.get("dissent") is not None for r in reviews]),
         ):  # fmt: skip
             yield Measured("agents", name, sum(there) / len(there), None, "share")
-    yield from _near(checks for _, checks in rows if checks)
+    yield from _near(checks for _, checks, kind in rows if checks and kind == "order.entry")
     asked = session.exec(
         select(RecordingRow).where(
             RecordingRow.run_id == desk.run_id, RecordingRow.cycle_id == desk.cycle_id(before),
@@ -193,12 +219,14 @@ def _agents(session: Session, desk: Desk, work: CycleWork) -> Iterator[Measured]
 
 
 def _near(every: Iterable[Sequence[Mapping[str, Any]]]) -> Iterator[Measured]:
-    """By control: the share of checked proposals that left a tenth of the limit or less, and were within it."""
+    """By control: the share of checked entries that left a tenth of the limit or less, and were within it."""
     checked: Counter[str] = Counter()
     near: Counter[str] = Counter()
     for checks in every:
         for check in checks:
             limit, left = check.get("limit"), check.get("distance")
+            if check["unit"] not in SIZES or check["control"] in BY_DESIGN:
+                continue
             if limit is None or left is None or Decimal(limit) <= 0:
                 continue
             checked[check["control"]] += 1

@@ -44,6 +44,8 @@ def judge(fact: HealthFact, brief: MonitoringBrief) -> Finding | None:
             return _budget(fact, brief)
         case "silent_s":
             return _silent(fact, brief)
+        case "look_lost":
+            return _tired(fact, brief)
         case "degraded":
             return _degraded(fact, brief)
         case name if name.startswith(QUALITY):
@@ -124,6 +126,17 @@ def _silent(fact: HealthFact, brief: MonitoringBrief) -> Finding | None:
         brief, fact, "component_silent", "critical" if ratio > SILENT_CRITICAL else "warning",
         f"The {fact.component} has said nothing for {fact.value:.0f} s, with a limit of {fact.limit:.0f} s.",
         "See whether it is busy or stopped, with `quarterdeck doctor` and its log; halting works without it.",
+    )  # fmt: skip
+
+
+def _tired(fact: HealthFact, brief: MonitoringBrief) -> Finding | None:
+    if not _beyond(fact, 1.0):
+        return None
+    return found(
+        brief, fact, "fatigue", "warning",
+        f"{fact.about or 'Somebody'} looks {fact.value * 100:.0f} % shorter before the day's latest answers than before "
+        "its first.",
+        "Give them a pause or a second person, and look at their latest approvals.", component=f"{fact.component}.day",
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Facts held against their own history: often near a limit, unusual for the weekday, or shifted for good.
 
-One row of WATCHED per fact. An unusual session is for information; a shift and a limit that is met again and again
-are warnings. What has no row has no trend.
+One row of WATCHED per fact. A shift is a warning; an unusual session is for information, and so are sizes that meet a
+limit again and again: a sizer that is capped there does so by design, until it shifts. What has no row has no trend.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ WATCHED: Mapping[str, Watched] = {
         direction=0),
     "brief_chars": Watched(
         "brief_length", "the length of the brief", "See what fills it; long briefs cost tokens and hide evidence.",
-        1.0, 0.15),
+        1.0, 0.25),
     "prompt_tokens": Watched(
         "prompt_length", "the mean length of a prompt", "See what fills it before the budget is spent.", 1.0, 0.15),
     "tokens_used": Watched(
@@ -83,7 +83,7 @@ def judge(fact: HealthFact, brief: MonitoringBrief) -> Iterator[Finding]:
     where = f"{fact.component}.{fact.name.removeprefix(NEAR_LIMIT)}" if watched is _NEAR or watched.part else None
     if watched is _NEAR:
         yield from _repeated(fact, brief, where)
-    days = [*(point.session for point in fact.history), brief.as_of.date()]
+    days = [*(point.session for point in fact.history), fact.session or brief.as_of.date()]
     middle = sorted(fact.values)[len(fact.values) // 2]
     floor = max(watched.floor, watched.relative * abs(middle))
     odd = series.unusual(days, fact.values, floor)
@@ -114,7 +114,7 @@ def _repeated(fact: HealthFact, brief: MonitoringBrief, where: str | None) -> It
         return
     control = fact.name.removeprefix(NEAR_LIMIT).replace("_", " ")
     yield found(
-        brief, fact, "near_limit", "warning",
+        brief, fact, "near_limit", "info",
         f"In {times} of the last {min(len(fact.values), REPEATED_WINDOW)} sessions half of the proposals or more came "
         f"near the limit {control}.",
         _NEAR.remedy, rule="repeated", component=where, sessions=times,
@@ -129,4 +129,6 @@ def _subject(fact: HealthFact, watched: Watched) -> str:
 
 
 def _shown(value: float, unit: str) -> str:
-    return f"{value * 100:.2f} %" if unit == "share" else f"{value:.4g} {unit}"
+    if unit == "share":
+        return f"{value * 100:.2f} %"
+    return f"{value:,.0f} {unit}" if abs(value) >= 100 else f"{value:.4g} {unit}"

@@ -47,6 +47,8 @@ ROUTES = {
     "GET /exposure",
     "GET /fills",
     "GET /findings",
+    "POST /findings/{finding_id}/acknowledge",
+    "POST /findings/{finding_id}/silence",
     "GET /halts",
     "POST /halts",
     "POST /halts/release",
