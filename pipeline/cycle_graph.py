@@ -105,9 +105,9 @@ async def gather_evidence(state: CycleState, runtime: Runtime[CycleContext]) -> 
     return {"evidence_ids": await asyncio.to_thread(_gather, runtime.context)}
 
 
-def _keep_findings(context: CycleContext, brief: MonitoringBrief, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+def _keep_findings(context: CycleContext, health: Health, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Keep what was judged; returns the findings as they stand, under the ids they began with."""
-    desk, tick = context.desk, context.work.tick
+    brief, desk, tick = health.brief, context.desk, context.work.tick
     cited, figures = with_figures(found)
     with desk.db.write() as session:
         evidence_store.keep(session, (*brief.evidence, *figures))

@@ -125,13 +125,13 @@ def keep_history(session: Session, run_id: str, measured: Iterable[Measured], in
 def history(session: Session, run_id: str, index: int) -> dict[tuple[str, str], tuple[HealthPoint, ...]]:
     """The facts of the last SESSIONS sessions before `index`, oldest first, by component and name."""
     rows = session.exec(
-        select(HealthRow.component, HealthRow.name, HealthRow.session, HealthRow.value)
+        select(HealthRow)
         .where(HealthRow.run_id == run_id, HealthRow.session_index < index, HealthRow.session_index >= index - SESSIONS)
         .order_by(col(HealthRow.session_index))
     ).all()
     found: dict[tuple[str, str], list[HealthPoint]] = defaultdict(list)
-    for component, name, day, value in rows:
-        found[component, name].append(HealthPoint(session=day, value=value))
+    for row in rows:
+        found[row.component, row.name].append(HealthPoint(session=row.session, value=row.value))
     return {key: tuple(points) for key, points in found.items()}
 
 

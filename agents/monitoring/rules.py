@@ -134,8 +134,8 @@ def _tired(fact: HealthFact, brief: MonitoringBrief) -> Finding | None:
         return None
     return found(
         brief, fact, "fatigue", "warning",
-        f"{fact.about or 'Somebody'} looks {fact.value * 100:.0f} % shorter before the day's latest answers than before "
-        "its first.",
+        f"{fact.about or 'Somebody'} looks {fact.value * 100:.0f} % shorter before the latest answers of the day than "
+        "before its first.",
         "Give them a pause or a second person, and look at their latest approvals.", component=f"{fact.component}.day",
     )  # fmt: skip
 
