@@ -108,7 +108,7 @@ async def gather_evidence(state: CycleState, runtime: Runtime[CycleContext]) -> 
 def _keep_findings(context: CycleContext, health: Health, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Keep what was judged; returns the findings as they stand, under the ids they began with."""
     brief, desk, tick = health.brief, context.desk, context.work.tick
-    cited, figures = with_figures(found)
+    cited, figures = with_figures(brief, found)
     with desk.db.write() as session:
         evidence_store.keep(session, (*brief.evidence, *figures))
         keep_history(session, desk.run_id, health.measured, context.work.index, tick)

@@ -81,7 +81,7 @@ def brief_of(run_id: str, cycle_id: str, tick: Tick, measured: Sequence[Measured
     for item, earlier, day in (*now, *_as_last_seen(measured, past)):
         if item.name.startswith(NEAR_LIMIT) and not any((item.value, *(point.value for point in earlier))):
             continue
-        payload = {"name": item.name, "value": item.value, "limit": item.limit}
+        payload = {"name": item.name, "value": item.value, "limit": item.limit, "unit": item.unit}
         if earlier:
             payload["history"] = [point.value for point in earlier]
         kept = Evidence.of(
@@ -135,12 +135,13 @@ def history(session: Session, run_id: str, index: int) -> dict[tuple[str, str], 
     return {key: tuple(points) for key, points in found.items()}
 
 
-def with_figures(found: Sequence[Finding]) -> tuple[tuple[Finding, ...], tuple[Evidence, ...]]:
+def with_figures(brief: MonitoringBrief, found: Sequence[Finding]) -> tuple[tuple[Finding, ...], tuple[Evidence, ...]]:
     """The findings, each citing one more evidence item: the rule that fired and what it compared."""
+    units = {fact.evidence_id: fact.unit for fact in brief.facts}
     items = tuple(
         Evidence.of(
-            "health", "monitoring", {"rule": f.rule, **f.figures}, event_time=f.as_of, known_at=f.as_of,
-            symbol=f.symbol,
+            "health", "monitoring", {"rule": f.rule, "unit": units[f.evidence_ids[0]], **f.figures},
+            event_time=f.as_of, known_at=f.as_of, symbol=f.symbol,
         )
         for f in found
     )  # fmt: skip

@@ -30,7 +30,7 @@ class Unusual(NamedTuple):
     z: float
     median: float
     spread: float
-    count: int
+    sessions: int
 
     @property
     def fires(self) -> bool:

@@ -91,10 +91,10 @@ def judge(fact: HealthFact, brief: MonitoringBrief) -> Iterator[Finding]:
         yield found(
             brief, fact, watched.code, "info",
             f"{_subject(fact, watched)} is {_shown(fact.value, fact.unit)}, unusual against a median of "
-            f"{_shown(odd.median, fact.unit)} on {odd.count} sessions of the same weekday: {odd.z:.1f} robust standard "
-            "deviations.",
-            watched.remedy, rule="unusual", component=where, median=odd.median, spread=odd.spread,
-            z=round(odd.z, 1), sessions=odd.count,
+            f"{_shown(odd.median, fact.unit)} on {odd.sessions} sessions of the same weekday: {odd.z:.1f} robust "
+            "standard deviations.",
+            watched.remedy, rule="unusual", component=where, before=odd.median, spread=odd.spread,
+            z=round(odd.z, 1), sessions=odd.sessions,
         )  # fmt: skip
     for direction in (watched.direction,) if watched.direction else (1, -1):
         moved = series.shift(days, fact.values, floor, direction)
