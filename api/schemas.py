@@ -335,6 +335,12 @@ class FindingBody(Finding):
     longest_silence_sessions: int
 
 
+class FindingDetail(FindingBody):
+    """A finding with what it rests on; one about people or processes has its figures only."""
+
+    evidence: list[Evidence]
+
+
 class EventBody(BaseModel):
     """One event of the stream: a ledger record in short."""
 

@@ -86,6 +86,12 @@ def raise_finding(
     )  # fmt: skip
 
 
+def stands(session: Session, run_id: str, code: str) -> bool:
+    """True while a finding of that code is not cleared."""
+    query = select(FindingRow.id).where(FindingRow.run_id == run_id, FindingRow.code == code)
+    return session.exec(query.where(col(FindingRow.cleared_as_of).is_(None)).limit(1)).first() is not None
+
+
 def key_of(run: RunRow | None, finding: Finding, subject: str) -> str:
     """What a finding is about."""
     return stable_id("about", run.id if run else None, finding.code, finding.component, finding.symbol, subject)

@@ -9,9 +9,11 @@ from fastapi import Query
 from sqlalchemy import ColumnElement, and_
 from sqlmodel import Session, col
 
+from api.errors import not_found
 from api.paging import Order, Page, select_page
 from api.queries.runs import RunQuery, run_filter
-from api.schemas import FindingBody
+from api.schemas import FindingBody, FindingDetail
+from memory import evidence as evidence_store
 from memory.tables import FindingRow, RunRow
 from pipeline.finding_answers import SILENCE, FindingState, state_of
 from pipeline.findings import silenced, still_open, worst_of
@@ -42,6 +44,16 @@ def finding_body(session: Session, row: FindingRow, at: datetime) -> FindingBody
         silenced_until=row.silenced_until_wall, silenced_sessions=left, longest_silence_hours=longest.hours,
         longest_silence_sessions=longest.sessions if run is not None else 0,
     )  # fmt: skip
+
+
+def get_finding(store: Store, finding_id: str) -> FindingDetail:
+    """One finding with its evidence as it was last cited; RequestError not_found."""
+    with store.db.read() as session:
+        row = session.get(FindingRow, finding_id)
+        if row is None:
+            raise not_found("finding", finding_id)
+        cited = evidence_store.read(session, row.body.evidence_ids, row.as_of)
+        return FindingDetail(**finding_body(session, row, now()).model_dump(), evidence=list(cited))
 
 
 def list_findings(store: Store, query: FindingQuery) -> Page[FindingBody]:

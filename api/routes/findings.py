@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 from api.dependencies import READ, Operator, StoreDep
 from api.paging import Page
 from api.queries import findings as queries
-from api.schemas import Body, FindingBody, Text
+from api.schemas import Body, FindingBody, FindingDetail, Text
 from memory.tables import FindingRow
 from pipeline import finding_answers
 from pipeline.standing import acting_for
@@ -37,6 +37,12 @@ class SilenceRequest(Body):
 def list_findings(store: StoreDep, query: Annotated[queries.FindingQuery, Query()]) -> Page[FindingBody]:
     """List findings, last seen first. A finding that stands is one, however often it was seen."""
     return queries.list_findings(store, query)
+
+
+@router.get("/{finding_id}", dependencies=READ)
+def get_finding(store: StoreDep, finding_id: str) -> FindingDetail:
+    """Show one finding with the evidence it cites."""
+    return queries.get_finding(store, finding_id)
 
 
 @router.post("/{finding_id}/acknowledge")

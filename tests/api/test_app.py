@@ -47,6 +47,7 @@ ROUTES = {
     "GET /exposure",
     "GET /fills",
     "GET /findings",
+    "GET /findings/{finding_id}",
     "POST /findings/{finding_id}/acknowledge",
     "POST /findings/{finding_id}/silence",
     "GET /halts",
