@@ -209,14 +209,15 @@ def test_what_comes_and_goes_stays_silenced_unless_it_comes_back_worse(store: St
 def test_no_silence_is_longer_than_its_severity_allows(store: Store, severity: Severity) -> None:
     close(store, 60, found(60, severity))
     longest = SILENCE[severity]
-    for end in (
+    ends: tuple[dict[str, Any], ...] = (
         {},
         {"sessions": 0},
         {"sessions": longest.sessions + 1},
         {"sessions": 1, "until": now() + timedelta(hours=1)},
         {"until": now() + timedelta(hours=longest.hours, seconds=60)},
         {"until": now() - timedelta(seconds=1)},
-    ):
+    )
+    for end in ends:
         with pytest.raises(ApprovalError) as caught:
             silence(store, **end)
         assert caught.value.code == "invalid"
