@@ -16,13 +16,12 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, or_, select
 
-from agents.monitoring.finding import ORDER
 from memory.ledger import Entry, Stage, append
 from memory.tables import FindingRow, RunRow
 from pipeline.notify.outbox import enqueue
 from pipeline.store import now
 from tools.canonical import stable_id
-from tools.types import Finding, Severity
+from tools.types import SEVERITY_RANK, Finding, Severity
 
 
 class Standing(NamedTuple):
@@ -134,7 +133,7 @@ def _keep(session: Session, run: RunRow | None, finding: Finding, key: str, *, a
     ).first()
     if last is None or last.cleared_as_of is not None or (again and last.acknowledged_by is not None):
         return _begin(session, run, finding, key, last)
-    if finding.as_of <= last.as_of and ORDER[finding.severity] <= ORDER[worst_of(last)]:
+    if finding.as_of <= last.as_of and SEVERITY_RANK[finding.severity] <= SEVERITY_RANK[worst_of(last)]:
         return Standing(last.body, told=False)
     return _see_again(session, last, finding.model_copy(update={"id": last.id}))
 
@@ -146,7 +145,11 @@ def _begin(session: Session, run: RunRow | None, finding: Finding, key: str, las
         worst=finding.severity, component=finding.component, symbol=finding.symbol, as_of=finding.as_of,
         first_as_of=finding.as_of, body=finding,
     )  # fmt: skip
-    quiet = last is not None and is_silent(last, run, now()) and ORDER[finding.severity] <= ORDER[worst_of(last)]
+    quiet = (
+        last is not None
+        and is_silent(last, run, now())
+        and SEVERITY_RANK[finding.severity] <= SEVERITY_RANK[worst_of(last)]
+    )
     if quiet and last is not None:
         row.silenced_by, row.silenced_reason = last.silenced_by, last.silenced_reason
         row.silenced_until_wall, row.silenced_until_index = last.silenced_until_wall, last.silenced_until_index
@@ -159,7 +162,7 @@ def _begin(session: Session, run: RunRow | None, finding: Finding, key: str, las
 
 def _see_again(session: Session, row: FindingRow, finding: Finding) -> Standing:
     before = worst_of(row)
-    worse = ORDER[finding.severity] > ORDER[before]
+    worse = SEVERITY_RANK[finding.severity] > SEVERITY_RANK[before]
     row.times_seen += finding.as_of > row.as_of
     row.as_of, row.severity, row.body = max(row.as_of, finding.as_of), finding.severity, finding
     session.add(row)

@@ -28,6 +28,7 @@ Phase = Literal["open", "close"]
 Side = Literal["buy", "sell"]
 RiskEffect = Literal["increases", "reduces", "mixed"]
 Severity = Literal["info", "warning", "critical"]
+SEVERITY_RANK: Final[Mapping[Severity, int]] = {"info": 0, "warning": 1, "critical": 2}
 Verdict = Literal["keep", "veto", "scale", "escalate", "abstain"]
 
 

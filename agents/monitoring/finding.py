@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from agents.monitoring.output import FindingCode, Rule
 from agents.opinion import HealthFact, MonitoringBrief
 from tools.canonical import stable_id
-from tools.types import Finding, Severity
-
-ORDER: Mapping[Severity, int] = {"info": 0, "warning": 1, "critical": 2}
+from tools.types import SEVERITY_RANK, Finding, Severity
 
 
 def ratio_of(fact: HealthFact) -> float | None:
@@ -47,7 +43,7 @@ def found(
 
 def worst_first(findings: list[Finding]) -> list[Finding]:
     """Critical before warning before info; ties by code, component and symbol, a limit before a trend."""
-    return sorted(findings, key=lambda f: (-ORDER[f.severity], f.code, f.component, f.symbol or "", f.rule))
+    return sorted(findings, key=lambda f: (-SEVERITY_RANK[f.severity], f.code, f.component, f.symbol or "", f.rule))
 
 
 def merge(findings: list[Finding]) -> list[Finding]:
