@@ -123,6 +123,10 @@ def worst_of(row: FindingRow) -> Severity:
     return cast(Severity, row.worst or row.severity)
 
 
+def _worse(finding: Finding, row: FindingRow) -> bool:
+    return SEVERITY_RANK[finding.severity] > SEVERITY_RANK[worst_of(row)]
+
+
 def _keep(session: Session, run: RunRow | None, finding: Finding, key: str, *, again: bool) -> Standing:
     """`again`: what was acknowledged begins anew."""
     known = session.get(FindingRow, finding.id)
@@ -133,7 +137,7 @@ def _keep(session: Session, run: RunRow | None, finding: Finding, key: str, *, a
     ).first()
     if last is None or last.cleared_as_of is not None or (again and last.acknowledged_by is not None):
         return _begin(session, run, finding, key, last)
-    if finding.as_of <= last.as_of and SEVERITY_RANK[finding.severity] <= SEVERITY_RANK[worst_of(last)]:
+    if finding.as_of <= last.as_of and not _worse(finding, last):
         return Standing(last.body, told=False)
     return _see_again(session, last, finding.model_copy(update={"id": last.id}))
 
@@ -162,7 +166,7 @@ def _begin(session: Session, run: RunRow | None, finding: Finding, key: str, las
 
 def _see_again(session: Session, row: FindingRow, finding: Finding) -> Standing:
     before = worst_of(row)
-    worse = SEVERITY_RANK[finding.severity] > SEVERITY_RANK[before]
+    worse = _worse(finding, row)
     row.times_seen += finding.as_of > row.as_of
     row.as_of, row.severity, row.body = max(row.as_of, finding.as_of), finding.severity, finding
     session.add(row)
