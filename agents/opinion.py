@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -43,8 +44,19 @@ class Brief(Frozen):
         return next((item for item in self.evidence if item.id == evidence_id), None)
 
 
+class HealthPoint(Frozen):
+    """What a fact was at the close of an earlier session."""
+
+    session: date
+    value: float
+
+
 class HealthFact(Frozen):
-    """One measured fact about a component of the desk, e.g. data age in hours."""
+    """One measured fact about a component of the desk, e.g. data age in hours.
+
+    `history` holds earlier sessions, oldest first and without this one; `about` says whose value it is; `session` is
+    that of the value where it is not today's.
+    """
 
     component: str
     name: str
@@ -53,6 +65,14 @@ class HealthFact(Frozen):
     unit: str
     evidence_id: str
     symbol: str | None = None
+    about: str | None = None
+    session: date | None = None
+    history: tuple[HealthPoint, ...] = ()
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The whole series, this value last."""
+        return (*(point.value for point in self.history), self.value)
 
 
 class MonitoringBrief(Brief):

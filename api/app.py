@@ -23,6 +23,7 @@ from api.routes import (
     desk,
     drills,
     explanations,
+    findings,
     halts,
     health,
     law,
@@ -72,8 +73,7 @@ def _operation_id(route: APIRoute) -> str:
 
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, changes, ledger, book,
-    risk, reconciliation, day, notifications, sla, replays, reports, strategies, drills, tickets,
-    models,
+    findings, risk, reconciliation, day, notifications, sla, replays, reports, strategies, drills, tickets, models,
 )  # fmt: skip
 
 

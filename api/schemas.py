@@ -21,10 +21,11 @@ from pydantic import (
 )
 
 from pipeline.desk_view import CurvePoint, DeskView
+from pipeline.finding_answers import FindingState
 from pipeline.overrides import Override
 from tools.risk.measures.types import WhatIf
 from tools.risk.types import Check
-from tools.types import CaseState, Change, Evidence, Finding, Outcome, Proposal, Review
+from tools.types import CaseState, Change, Evidence, Finding, Outcome, Proposal, Review, Severity
 
 MAX_PLACES = 6
 
@@ -312,9 +313,32 @@ class EquityBody(BaseModel):
 
 
 class FindingBody(Finding):
-    """A finding and who has seen to it."""
+    """A finding, where it stands, and who has seen to it. `as_of` is when it was last seen, in desk time.
 
-    acknowledged_by: str | None = None
+    `silenced_sessions` are those left; the longest silence is what the worst that it was allows, 0 for none.
+    """
+
+    run_id: str | None
+    state: FindingState
+    worst: Severity
+    first_as_of: datetime
+    times_seen: int
+    cleared_as_of: datetime | None
+    acknowledged_by: str | None
+    acknowledged_reason: str | None
+    acknowledged_at: datetime | None
+    silenced_by: str | None
+    silenced_reason: str | None
+    silenced_until: datetime | None
+    silenced_sessions: int | None
+    longest_silence_hours: int
+    longest_silence_sessions: int
+
+
+class FindingDetail(FindingBody):
+    """A finding with what it rests on; one about people or processes has its figures only."""
+
+    evidence: list[Evidence]
 
 
 class EventBody(BaseModel):

@@ -16,12 +16,13 @@ from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import ApprovalRow, CanaryRow, CaseRow, DecisionRow, ViewRow
-from pipeline.findings import keep_finding
+from pipeline.findings import watch
 from pipeline.store import Principal, Store, now
 from tools.canonical import stable_id
 from tools.errors import ApprovalError
 from tools.types import Finding, Frozen
 
+RUBBER_STAMP = "rubber_stamp"
 MAX_VIEW_S = 3_600.0
 MACHINES = ("policy:", "stand-in:")
 """How the names of those begin who are no people."""
@@ -205,17 +206,22 @@ def read_measures(
     """Measures of everybody over the window that ends now, of one run or of all."""
     limits = thresholds or Thresholds()
     since = (at or now()) - limits.window
-    asked = select(DecisionRow, ApprovalRow).join(ApprovalRow, col(ApprovalRow.id) == col(DecisionRow.approval_id))
-    asked = asked.where(col(DecisionRow.decided_wall) > since)
     planted = select(CanaryRow).where(col(CanaryRow.principal).is_not(None), col(CanaryRow.closed_wall) > since)
     if run_id is not None:
-        asked = asked.where(ApprovalRow.run_id == run_id)
         planted = planted.where(CanaryRow.run_id == run_id)
+    canaries = [(row.principal or "", row.status == "passed") for row in session.exec(planted).all()]
+    return measure(answers_since(session, since, run_id), canaries, limits)
+
+
+def answers_since(session: Session, since: datetime, run_id: str | None = None) -> list[Answer]:
+    """Every answer after `since` with what its person had seen by then, of one run or of all."""
+    asked = select(DecisionRow, ApprovalRow).join(ApprovalRow, col(ApprovalRow.id) == col(DecisionRow.approval_id))
+    asked = asked.where(col(DecisionRow.decided_wall) > since)
+    if run_id is not None:
+        asked = asked.where(ApprovalRow.run_id == run_id)
     pairs = session.exec(asked).all()
     views = views_of(session, {row.id for _, row in pairs})
-    answers = [_answer(said, row, views.get((row.id, said.principal))) for said, row in pairs]
-    canaries = [(row.principal or "", row.status == "passed") for row in session.exec(planted).all()]
-    return measure(answers, canaries, limits)
+    return [_answer(said, row, views.get((row.id, said.principal))) for said, row in pairs]
 
 
 def views_of(session: Session, approval_ids: Iterable[str]) -> dict[tuple[str, str], ViewRow]:
@@ -239,17 +245,17 @@ def _answer(said: DecisionRow, asked: ApprovalRow, view: ViewRow | None) -> Answ
 def raise_findings(
     session: Session, *, at: datetime | None = None, thresholds: Thresholds | None = None
 ) -> tuple[Measures, ...]:
-    """Raise `rubber_stamp` for everybody beyond a threshold, once a day and person; returns those told about now."""
+    """Keep one `rubber_stamp` for everybody beyond a threshold; returns those for whom it began or worsened now."""
     moment = at or now()
-    told: list[Measures] = []
-    for found in read_measures(session, at=moment, thresholds=thresholds):
-        if not found.breaches:
-            continue
-        finding = Finding(
-            id=stable_id("find", "rubber_stamp", found.person, moment.date()), code="rubber_stamp", severity="warning",
-            component="attention", message=f"{found.person} {'; '.join(found.breaches)}", as_of=moment,
-            recommendation="Talk to them, look at their latest approvals, and ask for a second person meanwhile.",
-        )  # fmt: skip
-        if keep_finding(session, None, finding):
-            told.append(found)
-    return tuple(told)
+    beyond = [found for found in read_measures(session, at=moment, thresholds=thresholds) if found.breaches]
+    said = [_rubber_stamp(found, moment) for found in beyond]
+    kept = watch(session, None, (RUBBER_STAMP,), said, moment, [found.person for found in beyond])
+    return tuple(found for found, standing in zip(beyond, kept, strict=True) if standing.told)
+
+
+def _rubber_stamp(found: Measures, moment: datetime) -> Finding:
+    return Finding(
+        id=stable_id("find", RUBBER_STAMP, found.person, moment), code=RUBBER_STAMP, severity="warning",
+        component="attention", message=f"{found.person} {'; '.join(found.breaches)}", as_of=moment, rule="threshold",
+        recommendation="Talk to them, look at their latest approvals, and ask for a second person meanwhile.",
+    )  # fmt: skip

@@ -115,7 +115,9 @@ def _engage(session: Session, run: RunRow, limits: Limits, alarm: Alarm, as_of: 
 
 
 def _on_finding(session: Session, run: RunRow, limits: Limits, finding: Finding, as_of: datetime) -> HaltRow | None:
-    if session.exec(select(HaltRow).where(HaltRow.cause == finding.id)).first() is not None:
+    """A finding that stands may call again in a later session, once its halt has ended; never twice in one."""
+    now_engaged = HaltRow.engaged_index == run.session_index
+    if session.exec(select(HaltRow).where(HaltRow.cause == finding.id, now_engaged)).first() is not None:
         return None
     refused = _why_not(session, run, limits, finding)
     if refused is None:

@@ -8,29 +8,31 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_args
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
-from sqlmodel import col, select
+from sqlmodel import select
 
 from agents.coordinator.node import plan
 from agents.coordinator.output import CoordinatorPlan
 from agents.decision.node import compare_candidates
 from agents.decision.output import Compared
 from agents.monitoring.node import monitor
-from agents.opinion import Context, DecisionBrief, HealthFact, MonitoringBrief
+from agents.monitoring.output import FindingCode
+from agents.opinion import Context, DecisionBrief
 from memory import evidence as evidence_store
 from memory.database import insert_if_absent
 from memory.recordings import record
-from memory.tables import CaseRow, FindingRow, HeadlineRow, RunRow, SignalRow
+from memory.tables import FindingRow, HeadlineRow, RunRow, SignalRow
 from pipeline import automatic_halts, breaches, halt_program, planting
 from pipeline.book import portfolio_view
 from pipeline.briefs import portfolio_evidence, recall_evidence, recalled_cases, situation
 from pipeline.capacity import load_of
 from pipeline.desk import Desk
-from pipeline.findings import keep_finding
+from pipeline.findings import keep_finding, watch
+from pipeline.health_facts import Health, data_age_hours, health_of, keep_history, with_figures
 from pipeline.model_reviews import keep_model_reviews
 from pipeline.model_view import raise_fallbacks
 from pipeline.opening import open_all
@@ -40,7 +42,7 @@ from tools.canonical import plain
 from tools.risk.breaches import passive_breaches
 from tools.strategy.drafting import protection_evidence
 from tools.strategy.ranking import rank
-from tools.types import ORDER_KINDS, Evidence, Finding, Proposal, RecalledCase, Review
+from tools.types import Finding, Proposal, RecalledCase, Review
 
 RECALL_FOR = 12
 """How many of the best-ranked entries get similar past cases looked up."""
@@ -106,93 +108,42 @@ async def gather_evidence(state: CycleState, runtime: Runtime[CycleContext]) -> 
     return {"evidence_ids": await asyncio.to_thread(_gather, runtime.context)}
 
 
-def _data_age(context: CycleContext) -> float:
-    """Hours since the newest bar became known."""
-    tick = context.work.tick
-    newest = max(bar.known_at for bar in context.desk.market.bars(tick.session, tick.as_of).values())
-    return (tick.as_of - newest).total_seconds() / 3600
-
-
-def _abstention_share(context: CycleContext) -> float:
-    """Share of the last session's reviews that were abstentions; 0 when there were none."""
-    with context.desk.db.read() as session:
-        reviews = session.exec(
-            select(CaseRow.review).where(
-                CaseRow.run_id == context.desk.run_id,
-                CaseRow.opened_index == context.work.index - 1,
-                col(CaseRow.kind).in_(ORDER_KINDS),
-            )
-        ).all()
-    return sum(item["verdict"] == "abstain" for item in reviews) / len(reviews) if reviews else 0.0
-
-
-def _health(context: CycleContext) -> MonitoringBrief:
-    desk, work = context.desk, context.work
-    as_of = work.tick.as_of
-    limits = desk.law.limits
-    with desk.db.read() as session:
-        view = portfolio_view(session, session.get_one(RunRow, desk.run_id), desk.market)
-    largest = max((abs(p.market_value) for p in view.positions), default=0)
-    measured = [
-        ("book", "drawdown", float(view.drawdown), float(limits.max_drawdown), "share", None),
-        ("book", "largest_position", float(largest / view.equity) if view.equity > 0 else 1.0,
-         float(limits.max_position_share), "share", None),
-        ("market", "data_age_hours", _data_age(context), float(limits.max_data_age_hours), "hours", None),
-        ("agents", "abstention_share", _abstention_share(context), None, "share", None),
-        *[("market", f"quality:{i.code}", i.value, i.limit, i.unit, i.symbol) for i in work.issues],
-        *[("recall", "degraded", 1.0, 0.0, "flag", None) for _ in desk.degraded],
-    ]  # fmt: skip
-    facts, evidence = [], []
-    for component, name, value, limit, unit, symbol in measured:
-        item = Evidence.of(
-            "health", f"pipeline.{component}", {"name": name, "value": value, "limit": limit},
-            event_time=as_of, known_at=as_of, symbol=symbol,
-        )  # fmt: skip
-        evidence.append(item)
-        facts.append(
-            HealthFact(
-                component=component, name=name, value=value, limit=limit, unit=unit, evidence_id=item.id, symbol=symbol
-            )
-        )
-    return MonitoringBrief(
-        run_id=desk.run_id, cycle_id=work.cycle_id, as_of=as_of, evidence=tuple(evidence), facts=tuple(facts)
-    )
-
-
-def _keep_findings(context: CycleContext, brief: MonitoringBrief, found: tuple[Finding, ...]) -> list[str]:
-    desk = context.desk
+def _keep_findings(context: CycleContext, health: Health, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Keep what was judged; returns the findings as they stand, under the ids they began with."""
+    brief, desk, tick = health.brief, context.desk, context.work.tick
+    cited, figures = with_figures(brief, found)
     with desk.db.write() as session:
-        evidence_store.keep(session, brief.evidence)
+        evidence_store.keep(session, (*brief.evidence, *figures))
+        keep_history(session, desk.run_id, health.measured, context.work.index, tick)
         run = session.get_one(RunRow, desk.run_id)
-        for finding in found:
-            keep_finding(session, run, finding)
+        standing = watch(session, run, get_args(FindingCode), cited, tick.as_of)
         view = portfolio_view(session, run, desk.market)
         breached = passive_breaches(view, desk.law.limits, context.work.groups)
-        breaches.track(session, run, breached, desk.law.limits.cure_sessions, context.work.tick)
+        breaches.track(session, run, breached, desk.law.limits.cure_sessions, tick)
         record(
             session, run_id=desk.run_id, cycle_id=brief.cycle_id, kind="agent", call="monitoring.monitor",
             request=brief, response=list(found),
         )  # fmt: skip
-    return [finding.id for finding in found]
+    return tuple(item.finding for item in standing)
 
 
 def _halt_if_called_for(context: CycleContext, found: tuple[Finding, ...]) -> None:
-    desk = context.desk
-    seen = automatic_halts.Seen(_data_age(context), desk.broker.positions())
+    desk, tick = context.desk, context.work.tick
+    seen = automatic_halts.Seen(data_age_hours(desk.market, tick), desk.broker.positions())
     with desk.db.write() as session:
         run = session.get_one(RunRow, desk.run_id)
-        engaged = automatic_halts.consider(session, run, desk.law.limits, seen, found, context.work.tick.as_of)
+        engaged = automatic_halts.consider(session, run, desk.law.limits, seen, found, tick.as_of)
     if engaged:
         halt_program.carry_out_all(desk.store, desk.broker)
 
 
 async def detect_findings(state: CycleState, runtime: Runtime[CycleContext]) -> Update:
     """Let the monitoring agent judge the desk's health, and the controls halt what is beyond their limits."""
-    brief = await asyncio.to_thread(_health, runtime.context)
-    found = await monitor(brief, runtime.context.desk.agent_context(brief.cycle_id))
-    kept = await asyncio.to_thread(_keep_findings, runtime.context, brief, found)
-    await asyncio.to_thread(_halt_if_called_for, runtime.context, found)
-    return {"finding_ids": kept}
+    health = await asyncio.to_thread(health_of, runtime.context.desk, runtime.context.work)
+    found = await monitor(health.brief, runtime.context.desk.agent_context(health.brief.cycle_id))
+    kept = await asyncio.to_thread(_keep_findings, runtime.context, health, found)
+    await asyncio.to_thread(_halt_if_called_for, runtime.context, kept)
+    return {"finding_ids": [finding.id for finding in kept]}
 
 
 def _draft(context: CycleContext) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from memory.tables import (
 from pipeline.activation import in_force
 from pipeline.book import equity_of, live_orders, open_positions
 from pipeline.drills.report import last as last_drill
+from pipeline.findings import still_open
 from pipeline.halt_scope import in_force as halts_in_force
 from pipeline.permissions import rank_of
 from pipeline.store import Store, now
@@ -292,7 +293,7 @@ def _protected(session: Session, run: RunRow, facts: VenueFacts | None) -> DayCh
 def _findings(session: Session, run: RunRow) -> DayCheck:
     rows = session.exec(
         select(FindingRow.severity, FindingRow.code)
-        .where(FindingRow.run_id == run.id, col(FindingRow.acknowledged_by).is_(None))
+        .where(FindingRow.run_id == run.id, still_open(now()))
         .order_by(FindingRow.severity, FindingRow.code)
     ).all()
     serious = [code for severity, code in rows if severity != "info"]

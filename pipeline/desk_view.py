@@ -22,6 +22,7 @@ from memory.tables import (
     RunRow,
 )
 from pipeline.book import equity_of, open_positions
+from pipeline.findings import still_open
 from pipeline.halt import FILE_SOURCE, file_halt
 from pipeline.halt_scope import NARROW, in_force
 from pipeline.heartbeats import STALE_AFTER
@@ -190,7 +191,7 @@ def _count(session: Session, run_id: str) -> int:
 
 def _open_findings(session: Session, run_id: str) -> int:
     query = select(func.count()).select_from(FindingRow)
-    return session.exec(query.where(FindingRow.run_id == run_id, col(FindingRow.acknowledged_by).is_(None))).one()
+    return session.exec(query.where(FindingRow.run_id == run_id, still_open(now()))).one()
 
 
 def _as_of(session: Session, run: RunRow) -> datetime | None:

@@ -17,6 +17,7 @@ from pipeline import (
     changes,
     commands,
     day_facts,
+    desk_health,
     halt,
     halt_program,
     queue_time,
@@ -179,12 +180,13 @@ class Engine:
             await self._play("playing a session")
 
     def _watch_people(self) -> None:
-        """Once a minute, raise findings about people who approve without reading."""
+        """Once a minute, raise findings about people who approve without reading or tire, and about processes."""
         if time.monotonic() - self._watched_at < PEOPLE_S:
             return
         self._watched_at = time.monotonic()
         with self.store.db.write() as session:
             attention.raise_findings(session)
+            desk_health.raise_findings(session)
 
     def _due(self) -> bool:
         guarded, since = self._guarded(), time.monotonic() - self._played_at

@@ -38,7 +38,8 @@ from pipeline.book import open_positions
 from pipeline.budget import CHAT
 from pipeline.context import agent_context
 from pipeline.desk_view import desk_view
-from pipeline.store import Principal, Store, active_run
+from pipeline.findings import still_open
+from pipeline.store import Principal, Store, active_run, now
 from tools.risk.limits import load_limits
 from tools.types import ORDER_KINDS, Finding, Review
 
@@ -133,7 +134,7 @@ class StoreTools:
         def find(session: Session, run: RunRow) -> tuple[Finding, ...]:
             rows = session.exec(
                 select(FindingRow)
-                .where(FindingRow.run_id == run.id, col(FindingRow.acknowledged_by).is_(None))
+                .where(FindingRow.run_id == run.id, still_open(now()))
                 .order_by(col(FindingRow.as_of).desc())
                 .limit(CASES_SHOWN)
             ).all()

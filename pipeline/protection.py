@@ -18,15 +18,17 @@ from memory.tables import GrantRow, OrderRow, PositionRow, RunRow
 from pipeline.book import live_orders, open_positions
 from pipeline.execution import dispatch
 from pipeline.faults import reach
-from pipeline.findings import raise_finding
+from pipeline.findings import stands, watch
 from pipeline.store import Store
 from pipeline.submission import add_order, cancel_order, order_id
+from tools.canonical import stable_id
 from tools.execution.types import Broker, OrderRequest, OrderState
 from tools.risk.exit_policy import ExitPolicy, tightened_stop
 from tools.strategy.evidence import ATR_STEP, money
 from tools.strategy.types import Features
-from tools.types import Tick
+from tools.types import Finding, Tick
 
+UNPROTECTED = "unprotected"
 LEAVING = ("exit", "flatten")
 
 
@@ -61,8 +63,7 @@ def protect(store: Store, broker: Broker, run_id: str, tick: Tick, closed: Close
         placed = sum(_place(session, run, position, tick) for position in bare)
     if placed:
         dispatch(store, broker, run_id, tick)
-    if bare:
-        _report_bare(store, run_id, tick)
+    _report_bare(store, run_id, tick)
     return placed
 
 
@@ -159,16 +160,19 @@ def _reason(last: OrderRow, position: PositionRow) -> str:
 
 
 def _report_bare(store: Store, run_id: str, tick: Tick) -> None:
+    """Keep one finding for every symbol held without a stop; it is cleared once there is one."""
     with store.db.read() as session:
-        bare = unprotected(session, run_id)
-    if not bare:
-        return
+        if not unprotected(session, run_id) and not stands(session, run_id, UNPROTECTED):
+            return
     with store.db.write() as session:
         run = session.get_one(RunRow, run_id)
-        for symbol in bare:
-            raise_finding(
-                session, run, code="unprotected", severity="critical", component="execution", symbol=symbol,
+        said = [
+            Finding(
+                id=stable_id("find", run_id, UNPROTECTED, symbol, tick.as_of), code=UNPROTECTED, severity="critical",
+                component="execution", symbol=symbol, as_of=tick.as_of,
                 message=f"{symbol} is held without a protective stop at the broker",
                 recommendation="See why the broker refused it; close the position or place a stop by hand.",
-                as_of=tick.as_of,
-            )  # fmt: skip
+            )
+            for symbol in unprotected(session, run_id)
+        ]  # fmt: skip
+        watch(session, run, (UNPROTECTED,), said, tick.as_of)

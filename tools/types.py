@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -27,6 +28,7 @@ Phase = Literal["open", "close"]
 Side = Literal["buy", "sell"]
 RiskEffect = Literal["increases", "reduces", "mixed"]
 Severity = Literal["info", "warning", "critical"]
+SEVERITY_RANK: Final[Mapping[Severity, int]] = {"info": 0, "warning": 1, "critical": 2}
 Verdict = Literal["keep", "veto", "scale", "escalate", "abstain"]
 
 
@@ -275,7 +277,7 @@ class Review(Frozen):
 
 
 class Finding(Frozen):
-    """Something the monitoring agent or a rule noticed."""
+    """Something the monitoring agent or a rule noticed. `rule` names what fired, `figures` what it compared."""
 
     id: str
     code: str
@@ -287,6 +289,8 @@ class Finding(Frozen):
     evidence_ids: tuple[str, ...] = ()
     as_of: Instant
     recommends_halt: bool = False
+    rule: str = ""
+    figures: Mapping[str, float] = {}
 
 
 class RecalledCase(Frozen):

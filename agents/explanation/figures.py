@@ -25,7 +25,7 @@ _UNITS: dict[Unit, frozenset[str]] = {
         "entry_price", "exit_price", "realised", "unrealised",
     }),
     "quantity": frozenset({"quantity", "volume"}),
-    "sessions": frozenset({"horizon_sessions", "held_sessions"}),
+    "sessions": frozenset({"horizon_sessions", "held_sessions", "sessions"}),
     "count": frozenset({"n", "positions"}),
 }  # fmt: skip
 _BY_KEY: dict[str, Unit] = {key: unit for unit, keys in _UNITS.items() for key in keys}

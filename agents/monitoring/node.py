@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agents.monitoring.rules import judge, merge
+from agents.monitoring import rules, trends
+from agents.monitoring.finding import merge
 from agents.opinion import Context, MonitoringBrief
 from tools.types import Finding
 
@@ -11,8 +12,14 @@ async def monitor(brief: MonitoringBrief, context: Context) -> tuple[Finding, ..
     """Return findings, worst first, at most one per code, component and symbol.
 
     Ids follow from run, cycle, code, component and symbol: the same cycle computed again gives the same ids.
-    There is only the rules reasoner; a halt is recommended here and engaged elsewhere.
+    There is only the rules reasoner, and it recommends: a halt is engaged elsewhere, and nothing here acts.
     """
     del context
-    found = (judge(fact, brief) for fact in brief.facts)
-    return tuple(merge([item for item in found if item is not None]))
+    return judge_all(brief)
+
+
+def judge_all(brief: MonitoringBrief) -> tuple[Finding, ...]:
+    """Every rule on every fact, merged."""
+    limits = (rules.judge(fact, brief) for fact in brief.facts)
+    moved = (item for fact in brief.facts for item in trends.judge(fact, brief))
+    return tuple(merge([*(item for item in limits if item is not None), *moved]))

@@ -1,4 +1,4 @@
-"""The book as the API shows it: positions, orders, fills, equity, outcomes, lessons, findings, signals."""
+"""The book as the API shows it: positions, orders, fills, equity, outcomes, lessons, signals."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sqlmodel import col
 
 from api.paging import Order, Page, select_page
 from api.queries.runs import RunQuery, run_filter
-from api.schemas import EquityBody, FillBody, FindingBody, OrderBody, PositionBody
-from memory.tables import EquityRow, FillRow, FindingRow, LessonRow, OrderRow, OutcomeRow, PositionRow, SignalRow
+from api.schemas import EquityBody, FillBody, OrderBody, PositionBody
+from memory.tables import EquityRow, FillRow, LessonRow, OrderRow, OutcomeRow, PositionRow, SignalRow
 from pipeline.store import Store
 from tools.execution.types import OrderState
-from tools.types import Lesson, Outcome, Severity, Signal
+from tools.types import Lesson, Outcome, Signal
 
 SymbolFilter = Annotated[str | None, Query(max_length=10)]
 
@@ -28,12 +28,6 @@ class OrderQuery(SymbolQuery):
     """Filters of /orders."""
 
     state: OrderState | None = None
-
-
-class FindingQuery(RunQuery):
-    """Filters of /findings."""
-
-    severity: Severity | None = None
 
 
 class OutcomeQuery(SymbolQuery):
@@ -115,18 +109,6 @@ def list_equity(store: Store, query: RunQuery) -> Page[EquityBody]:
         for r in found.rows
     ]
     return Page[EquityBody](items=items, next=found.next, total=found.total)
-
-
-def list_findings(store: Store, query: FindingQuery) -> Page[FindingBody]:
-    """Findings, newest first."""
-    with store.db.read() as session:
-        where = run_filter(session, query, FindingRow.run_id, or_none=True)
-        if query.severity is not None:
-            where.append(col(FindingRow.severity) == query.severity)
-        order = (Order("as_of", descending=True), Order("id"))
-        found = select_page(session, FindingRow, query, where=where, order=order)
-    items = [FindingBody(**r.body.model_dump(), acknowledged_by=r.acknowledged_by) for r in found.rows]
-    return Page[FindingBody](items=items, next=found.next, total=found.total)
 
 
 def list_signals(store: Store, query: SymbolQuery) -> Page[Signal]:

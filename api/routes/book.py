@@ -10,7 +10,7 @@ from api.dependencies import READ, StoreDep
 from api.paging import Page
 from api.queries import book as queries
 from api.queries.runs import RunQuery
-from api.schemas import EquityBody, FillBody, FindingBody, OrderBody, PositionBody
+from api.schemas import EquityBody, FillBody, OrderBody, PositionBody
 from tools.types import Lesson, Outcome, Signal
 
 router = APIRouter(tags=["book"], dependencies=READ)
@@ -38,12 +38,6 @@ def list_fills(store: StoreDep, query: Annotated[queries.SymbolQuery, Query()]) 
 def list_equity(store: StoreDep, query: Annotated[RunQuery, Query()]) -> Page[EquityBody]:
     """List marked equity per close, oldest first."""
     return queries.list_equity(store, query)
-
-
-@router.get("/findings", tags=["findings"])
-def list_findings(store: StoreDep, query: Annotated[queries.FindingQuery, Query()]) -> Page[FindingBody]:
-    """List what monitoring noticed, newest first."""
-    return queries.list_findings(store, query)
 
 
 @router.get("/signals", tags=["findings"])

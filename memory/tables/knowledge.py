@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Column, LargeBinary
@@ -46,16 +46,41 @@ class SignalRow(SQLModel, table=True):
 
 
 class FindingRow(SQLModel, table=True):
+    """One standing finding: `key` says what it is about, `as_of` when it was last seen, `body` what was said then."""
+
     __tablename__ = "findings"
     id: str = Field(primary_key=True)
     run_id: str | None = Field(default=None, index=True)
+    key: str | None = Field(default=None, index=True)
     code: str
     severity: str = Field(index=True)
+    worst: str | None = None
     component: str
     symbol: str | None = None
     as_of: datetime = instant()
+    first_as_of: datetime | None = instant(nullable=True)
+    times_seen: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
+    cleared_as_of: datetime | None = instant(nullable=True)
     body: Finding = body(Finding)
     acknowledged_by: str | None = None
+    acknowledged_reason: str | None = None
+    acknowledged_wall: datetime | None = instant(nullable=True)
+    silenced_by: str | None = None
+    silenced_reason: str | None = None
+    silenced_until_wall: datetime | None = instant(nullable=True)
+    silenced_until_index: int | None = None
+
+
+class HealthRow(SQLModel, table=True):
+    """One fact about the desk's health at the close of one session: the history that monitoring compares with."""
+
+    __tablename__ = "health"
+    run_id: str = Field(primary_key=True)
+    session_index: int = Field(primary_key=True)
+    component: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    session: date
+    value: float
 
 
 class ExplanationRow(SQLModel, table=True):

@@ -38,6 +38,8 @@ NEEDED = {
     "POST /changes": ("operator", "operate"),
     "POST /strategies/{strategy}/enable": ("risk_officer", "decide"),
     "POST /cases/{case_id}/override": ("risk_officer", "decide"),
+    "POST /findings/{finding_id}/acknowledge": ("operator", "operate"),
+    "POST /findings/{finding_id}/silence": ("operator", "operate"),
     "POST /day/sign-off": ("operator", "operate"),
     "POST /drills": ("operator", "operate"),
     "POST /chat": ("operator", "operate"),
@@ -83,7 +85,7 @@ def operations(client: TestClient) -> list[str]:
 def call(client: TestClient, operation: str, key: str | None = None) -> Any:
     """Call an operation with nothing in it; whoever may gets past the door and fails there."""
     verb, path = operation.split(" ")
-    for name in ("approval_id", "case_id", "command_id", "key_id", "name", "delegation_id", "halt_id"):
+    for name in ("approval_id", "case_id", "command_id", "key_id", "name", "delegation_id", "halt_id", "finding_id"):
         path = path.replace("{" + name + "}", "none")
     headers = {} if key is None else {"authorization": f"Bearer {key}"}
     body: dict[str, Any] | None = {} if verb in {"POST", "PUT", "PATCH"} else None

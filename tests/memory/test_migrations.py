@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from datetime import date
@@ -18,8 +19,10 @@ from sqlmodel import SQLModel, select
 import memory.tables  # noqa: F401  (registers the tables)
 from memory.database import Database
 from memory.migrations import _config, current, newest, upgrade
-from memory.tables import SpendRow
+from memory.tables import FindingRow, SpendRow
 from tools.errors import HomeError
+
+AS_OF = "2009-11-13T21:00:00.000000Z"
 
 
 def test_the_migrated_schema_is_that_of_the_models(any_db: Database) -> None:
@@ -88,6 +91,34 @@ def test_calls_recorded_before_there_were_budgets_are_spent(any_url: str) -> Non
         (row,) = session.exec(select(SpendRow)).all()
     database.dispose()
     assert (row.run_id, row.model_id, row.tokens, row.settled, row.day) == ("run_1", "tiny", 42, True, date(2026, 3, 2))
+
+
+def test_findings_of_an_older_home_stay_readable_and_what_is_looked_for_again_ends(any_url: str) -> None:
+    """An event of before stays open; a condition of before is over, for the next look finds it again."""
+    database = Database(any_url)
+    scripts = ScriptDirectory.from_config(_config())
+    before = next(s.down_revision for s in scripts.walk_revisions() if s.path.endswith("_findings.py"))
+    body = {"severity": "warning", "component": "book", "message": "m", "recommendation": "r", "as_of": AS_OF}
+    with database.write() as session:
+        config = _config()
+        config.attributes["connection"] = session.connection()
+        command.upgrade(config, str(before))
+        for code in ("drawdown", "tampered"):
+            session.connection().execute(
+                text(
+                    "INSERT INTO findings (id, code, severity, component, as_of, body) "
+                    "VALUES (:code, :code, 'warning', 'book', :at, :body)"
+                ),
+                {"code": code, "at": AS_OF, "body": json.dumps({**body, "id": code, "code": code})},
+            )
+    upgrade(database)
+    with database.read() as session:
+        rows = session.exec(select(FindingRow).order_by(FindingRow.code)).all()
+    database.dispose()
+    assert [(row.code, row.cleared_as_of == row.as_of, row.times_seen) for row in rows] == [
+        ("drawdown", True, 1), ("tampered", False, 1),
+    ]  # fmt: skip
+    assert all(row.first_as_of == row.as_of and row.worst == row.body.severity for row in rows)
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(any_db: Database) -> None:

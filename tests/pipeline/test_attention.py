@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlmodel import select
+from sqlmodel import col, select
 
 from memory.ledger import content_sha256
 from memory.tables import CanaryRow, DecisionRow, FindingRow, LedgerRow, ViewRow
@@ -199,17 +199,21 @@ def rush(store: Store, who: Principal, count: int) -> None:
         say(store, ask(store, life.proposal(100 + number, symbol=f"S{number}")), who)
 
 
-def test_a_rubber_stamp_is_found_once_a_day(store: Store) -> None:
+def test_a_rubber_stamp_is_one_finding_until_it_is_over(store: Store) -> None:
     rush(store, ANN, 20)
     say(store, ask(store, life.proposal(1, symbol="GE")), BOB)
     with store.db.write() as session:
         told = attention.raise_findings(session)
         assert attention.raise_findings(session) == ()
-        assert attention.raise_findings(session, at=now() + timedelta(days=1)) != ()
+        assert attention.raise_findings(session, at=now() + timedelta(days=1)) == ()
+        attention.raise_findings(session, at=now() + timedelta(days=40))
+        assert [found.person for found in attention.raise_findings(session, at=now() + timedelta(days=2))] == ["ann"]
     assert [found.person for found in told] == ["ann"]
     with store.db.read() as session:
-        findings = session.exec(select(FindingRow).where(FindingRow.code == "rubber_stamp")).all()
-    assert len(findings) == 2
+        findings = session.exec(
+            select(FindingRow).where(FindingRow.code == "rubber_stamp").order_by(col(FindingRow.first_as_of))
+        ).all()
+    assert [(found.times_seen, found.cleared_as_of is None) for found in findings] == [(2, False), (1, True)]
     assert {found.severity for found in findings} == {"warning"}
     assert all("without opening" in found.body.message for found in findings)
 

@@ -161,6 +161,16 @@ def test_findings_halt_no_more_often_than_the_window_allows(store: Store) -> Non
     assert len(why_not(store)) == 18
 
 
+def test_a_finding_that_stands_halts_again_once_its_halt_is_over_and_never_twice_in_a_session(store: Store) -> None:
+    engaged = []
+    for index in (60, 60, 61, 62):
+        life.move_clock(store, index)
+        engaged += [row.engaged_index for row in close(store, FINE, finding(store))]
+        if index != 61:
+            life.tamper(store, "UPDATE halts SET released_wall = engaged_wall")
+    assert engaged == [60, 61]
+
+
 def test_a_close_that_is_computed_again_changes_nothing(store: Store) -> None:
     book(store, cash=Decimal(900_000))
     told = finding(store), finding(store, 1, taint=True)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sqlmodel import col, select
 
-from memory.tables import BreachRow, FindingRow, RunRow
+from memory.tables import BreachRow, FindingRow, LedgerRow, RunRow
 from pipeline import breaches
 from pipeline.store import Store
 from tests.pipeline import life
@@ -17,7 +17,7 @@ OVER = Breach(control="position_share", subject="IBM", value=Decimal("0.05"), li
 
 
 def close(store: Store, index: int, *found: Breach) -> list[tuple[str, str]]:
-    """The close of a session; findings so far as (severity, component)."""
+    """The close of a session; findings so far as (worst severity, component)."""
     life.move_clock(store, index)
     as_of = life.AS_OF.replace(day=1).replace(month=12, day=index - 59)
     with store.db.write() as session:
@@ -25,14 +25,19 @@ def close(store: Store, index: int, *found: Breach) -> list[tuple[str, str]]:
         breaches.track(session, run, found, 2, Tick(session=as_of.date(), phase="close", as_of=as_of))
     with store.db.read() as session:
         rows = session.exec(select(FindingRow).order_by(col(FindingRow.as_of))).all()
-    return [(row.severity, row.component) for row in rows]
+    return [(row.worst or "", row.component) for row in rows]
 
 
 def test_it_warns_once_and_is_critical_once_its_time_is_over(store: Store) -> None:
     warned = [("warning", "position_share")]
     assert [close(store, index, OVER) for index in (60, 61, 62)] == [warned] * 3
-    late = [*warned, ("critical", "position_share")]
+    late = [("critical", "position_share")]
     assert [close(store, index, OVER) for index in (63, 64)] == [late] * 2
+    with store.db.read() as session:
+        kinds = session.exec(select(LedgerRow.kind).order_by(col(LedgerRow.seq))).all()
+        (row,) = session.exec(select(FindingRow)).all()
+    assert [kind for kind in kinds if kind.startswith("finding.")] == ["finding.raised", "finding.worsened"]
+    assert row.times_seen == 5
 
 
 def test_a_session_that_is_played_again_changes_nothing(store: Store) -> None:
@@ -45,4 +50,6 @@ def test_one_that_is_cured_ends_and_begins_anew_when_it_comes_back(store: Store)
     assert close(store, 70, OVER) == [("warning", "position_share")] * 2
     with store.db.read() as session:
         rows = session.exec(select(BreachRow).order_by(col(BreachRow.id))).all()
+        findings = session.exec(select(FindingRow).order_by(col(FindingRow.as_of))).all()
+    assert [row.cleared_as_of is None for row in findings] == [False, True]
     assert [(row.since_index, row.ended_index, row.overdue) for row in rows] == [(60, 61, False), (70, None, False)]

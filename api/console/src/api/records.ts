@@ -1,4 +1,4 @@
-import type { Json, Side } from "./types";
+import type { Evidence, Json, Side } from "./types";
 
 /** Shapes of the book and of the record: positions, orders, fills, findings, outcomes, lessons, ledger, events. */
 
@@ -54,7 +54,29 @@ export interface Finding {
   recommendation: string;
   as_of: string;
   recommends_halt: boolean;
+  evidence_ids: string[];
+  rule: string;
+  figures: Record<string, number>;
+  state: FindingState;
+  worst: "info" | "warning" | "critical";
+  first_as_of: string;
+  times_seen: number;
+  cleared_as_of: string | null;
   acknowledged_by: string | null;
+  acknowledged_reason: string | null;
+  acknowledged_at: string | null;
+  silenced_by: string | null;
+  silenced_reason: string | null;
+  silenced_until: string | null;
+  silenced_sessions: number | null;
+  longest_silence_hours: number;
+  longest_silence_sessions: number;
+}
+
+export type FindingState = "open" | "acknowledged" | "silenced" | "cleared";
+
+export interface FindingDetail extends Finding {
+  evidence: Evidence[];
 }
 
 export interface Outcome {

@@ -1,12 +1,13 @@
 import { useLive, useResource } from "../api/live";
 import { describeEvent } from "../api/events";
-import type { Approval, Desk, Finding, Page, Position } from "../api/types";
-import { Empty, Failed, Facts, Loading, Panel, Tag } from "../parts/basics";
+import type { Approval, Desk, Page, Position } from "../api/types";
+import { Empty, Failed, Facts, Loading, Panel } from "../parts/basics";
 import { CaseFigures } from "../parts/change";
 import { EquityChart } from "../parts/chart";
 import { ReconciliationPanel } from "../parts/reconciliation";
+import { FindingsPanel } from "../parts/findings";
 import { PositionsTable } from "../parts/tables";
-import { decimal, money, words } from "../lib/format";
+import { decimal, money } from "../lib/format";
 import { sortQueue } from "../lib/queue";
 import { link } from "../lib/router";
 import { countdown, wallTime } from "../lib/time";
@@ -26,7 +27,7 @@ export function OverviewPage({ desk, error }: { desk: Desk | null; error: unknow
         </div>
         <div className="stack">
           <Waiting />
-          <Findings />
+          <FindingsPanel />
           {desk && <Book desk={desk} />}
           <Recent />
         </div>
@@ -61,33 +62,6 @@ function Waiting() {
               <CaseFigures item={item.case} />
               {item.sessions_left !== null && <span className={`push ${item.sessions_left <= 1 ? "urgent" : "muted"}`}>{countdown(item.sessions_left)}</span>}
             </a>
-          </li>
-        ))}
-      </ul>
-    </Panel>
-  );
-}
-
-const SEVERITY = { critical: "bad", warning: "warn", info: "plain" } as const;
-const WEIGHT = { critical: 0, warning: 1, info: 2 };
-
-function Findings() {
-  const { data, error, reload } = useResource<Page<Finding>>("/findings?limit=50", ["findings"]);
-  const items = [...(data?.items ?? [])].sort((a, b) => b.as_of.localeCompare(a.as_of) || WEIGHT[a.severity] - WEIGHT[b.severity]);
-  return (
-    <Panel title="Findings" aside={data && data.total > 8 ? `latest 8 of ${data.total}` : null}>
-      {error ? <Failed error={error} retry={reload} /> : null}
-      {data && items.length === 0 && <Empty>The monitoring agent found nothing to report.</Empty>}
-      <ul className="findings" data-testid="findings">
-        {items.slice(0, 8).map((item) => (
-          <li key={item.id}>
-            <Tag tone={SEVERITY[item.severity]}>{item.severity}</Tag>{" "}
-            <span>{item.message}</span>
-            <small>
-              {item.recommendation} <span className="muted">{words(item.component)}</span>
-              {item.recommends_halt && <> <Tag tone="bad">recommends a halt</Tag></>}
-              {item.acknowledged_by && <span className="muted"> seen by {item.acknowledged_by}</span>}
-            </small>
           </li>
         ))}
       </ul>
