@@ -31,7 +31,7 @@ def checks_evidence(checks: Sequence[Check], symbol: str, as_of: datetime) -> Ev
 
 
 def counterfactual_evidence(items: Sequence[Counterfactual], symbol: str, as_of: datetime) -> Evidence:
-    payload = {"items": [{"field": i.field, "original": i.original, "changed": i.changed} for i in items]}
+    payload = {"items": [i.model_dump(include={"field", "name", "unit", "original", "changed"}) for i in items]}
     source = "tools.risk.counterfactuals"
     return Evidence.of("counterfactual", source, payload, event_time=as_of, known_at=as_of, symbol=symbol)
 

@@ -19,7 +19,7 @@ from memory import evidence as evidence_store
 from memory.ledger import Entry, Stage, append
 from memory.recordings import load_blob, record
 from memory.tables import ApprovalRow, DecisionRow, EditRow, ExplanationRow, RecordingRow
-from pipeline import authority, briefs, canaries, permissions
+from pipeline import alternatives, authority, briefs, canaries, permissions
 from pipeline.activation import InForce, in_force, newest
 from pipeline.approvals import (
     EDIT_CODES,
@@ -232,7 +232,10 @@ def _rebind(
     """Put the edited proposal, its checks and a new explanation in the place of the old ones."""
     case, row = asked.case, asked.row
     as_of = proposal.as_of
-    other = counterfactuals(proposal, inputs.portfolio, inputs.market, law.limits)
+    other = (
+        *counterfactuals(proposal, inputs.portfolio, inputs.market, law.limits, overrides_of(row)),
+        *(item for item in inputs.brief.counterfactuals if alternatives.is_of_plan(item)),
+    )
     effect = briefs.what_if_evidence(
         of_edited(asked.run, proposal, inputs.portfolio, inputs.market.sector, law.limits),
         as_of,

@@ -37,7 +37,10 @@ _BY_CONTROL: dict[str, Unit] = {
 }  # fmt: skip
 
 _BY_FIELD: dict[str, Unit] = {"quantity": "quantity", "price": "money", "equity": "money", "sector_cap": "fraction"}
-_BY_DECLARED: dict[str, Unit] = {"percent": "percent", "usd": "money", "share": "fraction", "hours": "hours"}
+_BY_DECLARED: dict[str, Unit] = {
+    "percent": "percent", "usd": "money", "share": "fraction", "hours": "hours", "money": "money", "price": "money",
+    "quantity": "quantity", "count": "count",
+}  # fmt: skip
 
 _NUMERIC = re.compile(r"-?\d+(?:\.\d+)?")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -139,8 +142,8 @@ def _unit(item: Evidence, path: tuple[str, ...]) -> Unit:
     for part in path[:-1]:
         parent = parent[int(part)] if isinstance(parent, list) else parent[part]
     beside = parent if isinstance(parent, dict) else {}
-    if key in ("original", "changed"):
+    if key in ("original", "changed") and not beside.get("unit"):
         return _BY_FIELD.get(str(beside.get("field")), "plain")
-    if key in ("value", "limit", "before", "after") and "unit" in beside:
+    if key in ("value", "limit", "before", "after", "original", "changed") and "unit" in beside:
         return _BY_DECLARED.get(str(beside["unit"]), "plain")
     return _BY_KEY.get(key, "plain")
