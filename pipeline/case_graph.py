@@ -185,7 +185,8 @@ def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief |
             recalled = briefs.recalled_cases(session, found)
     as_of = work.tick.as_of
     evidence = (
-        briefs.proposal_evidence(case.order), *cited, *(e for e in work.evidence if not e.taint),
+        briefs.proposal_evidence(case.order, desk.market.instrument(case.symbol).name), *cited,
+        *(e for e in work.evidence if not e.taint),
         briefs.checks_evidence(checks, case.symbol, as_of), briefs.counterfactual_evidence(changed, case.symbol, as_of),
         briefs.review_evidence(review, case.symbol, as_of), briefs.recall_evidence(recalled, case.symbol, as_of),
         briefs.portfolio_evidence(view, as_of),

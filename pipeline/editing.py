@@ -275,13 +275,18 @@ def _brief(
     replaced = {"proposal", "checks", "counterfactual", "what_if"}
     as_of, symbol = proposal.as_of, proposal.symbol
     fresh = (
-        briefs.proposal_evidence(proposal), briefs.checks_evidence(checks, symbol, as_of),
+        briefs.proposal_evidence(proposal, _name_in(before)), briefs.checks_evidence(checks, symbol, as_of),
         briefs.counterfactual_evidence(other, symbol, as_of), effect,
     )  # fmt: skip
     kept = tuple(item for item in before.evidence if item.kind not in replaced)
     return before.model_copy(
         update={"proposal": proposal, "checks": checks, "counterfactuals": other, "evidence": (*fresh, *kept)}
     )
+
+
+def _name_in(brief: ExplanationBrief) -> str | None:
+    names = (item.payload.get("name") for item in brief.evidence if item.kind == "proposal")
+    return next((name for name in names if isinstance(name, str)), None)
 
 
 def _note(
