@@ -24,6 +24,7 @@ FOLDER = Path(__file__).parent
 CASES = FOLDER / "grounding_cases.json"
 GENERATED = FOLDER / "grounding_generated.jsonl"
 BY_HAND = FOLDER / "grounding_by_hand.jsonl"
+HELD_OUT = FOLDER / "grounding_held_out.jsonl"
 HAND = "by hand"
 
 
@@ -64,7 +65,7 @@ class Score(BaseModel):
 
 def samples() -> tuple[Sample, ...]:
     """The whole labelled set, what was written by hand first."""
-    lines = (line for path in (BY_HAND, GENERATED) for line in path.read_text(encoding="utf-8").splitlines())
+    lines = (line for path in (BY_HAND, HELD_OUT, GENERATED) for line in path.read_text(encoding="utf-8").splitlines())
     return tuple(Sample.model_validate_json(line) for line in lines)
 
 

@@ -14,10 +14,10 @@ import tempfile
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 from sqlmodel import col, select
 
+from agents.explanation import rules
 from agents.opinion import ExplanationBrief
 from memory.recordings import load_blob
 from memory.tables import RecordingRow
@@ -54,7 +54,8 @@ class Facts:
         self.equity, self.cash = float(str(book["equity"])), float(str(book["cash"]))
         self.share = next(c for c in brief.checks if c.control == "trade_share")
         found = WhatIf.model_validate(_only(brief, "what_if").payload)
-        self.before, self.after = (float(value or 0) for value in _sides(found))
+        moved = found.find(found.largest or "gross")
+        self.label, self.before, self.after = moved.label, float(moved.before or 0), float(moved.after or 0)
         rate = next(item for item in brief.evidence if item.payload.get("series") == "UST_10Y")
         self.rate, self.rate_day = float(str(rate.payload["value"])), rate.event_time.date()
         self.day: date = order.as_of.date()
@@ -66,18 +67,13 @@ def _only(brief: ExplanationBrief, kind: str) -> Evidence:
     return next(item for item in brief.evidence if item.kind == kind)
 
 
-def _sides(found: WhatIf) -> tuple[Any, Any]:
-    moved = found.find("gross")
-    return moved.before, moved.after
-
-
 def _spoken(name: str) -> str:
     return re.sub(r",? (Inc\.?|Corp\.?|Co\.?|Corporation|Company|Companies|A)$", "", name)
 
 
 def correct(f: Facts) -> Iterator[tuple[str, str]]:
     """Right renderings by kind."""
-    gross = f"{f.before * 100:.2f} % to {f.after * 100:.2f} %"
+    moved = f"{f.before * 100:.2f} % to {f.after * 100:.2f} %"
     used, limit = float(f.share.value or 0), float(f.share.limit or 0)
     grew = "gained" if f.momentum > 0 else "lost"
     over, side = ("above", "higher than") if f.close > f.average else ("below", "lower than")
@@ -101,7 +97,7 @@ def correct(f: Facts) -> Iterator[tuple[str, str]]:
     yield "name", f"The trend strategy proposes {f.name} ({f.symbol})."
     yield "direction", f"{f.symbol} closed at {f.close:.2f}, {over} its fifty-session average of {f.average:.2f}."
     yield "direction", f"Its close is {side} its fifty-session average of {f.average:.2f}."
-    yield "direction", f"Gross exposure would rise from {gross} of equity."
+    yield "direction", f"By the measure of {f.label}, it would rise from {moved} of equity."
     yield "direction", f"Trade share is {used * 100:.2f} %, below the limit of {limit * 100:.2f} %."
 
 
@@ -161,7 +157,8 @@ def briefs(home: Path, count: int) -> list[ExplanationBrief]:
         query = select(RecordingRow).where(RecordingRow.call == "explanation.explain").order_by(col(RecordingRow.id))
         for row in session.exec(query).all():
             brief = ExplanationBrief.model_validate(load_blob(session, row.input_sha256))
-            if brief.proposal.risk_effect == "increases":
+            named = {ref.pointer for claim in rules.explain(brief).claims for ref in claim.numbers}
+            if named >= {"/momentum_60", "/sma_50"}:
                 found.setdefault(brief.proposal.symbol, kept(brief))
     store.db.dispose()
     return list(found.values())[:count]
