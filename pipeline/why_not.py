@@ -89,8 +89,11 @@ class WhyNot(Frozen):
     sentences: tuple[str, ...]
 
 
-def why_not(store: Store, case_id: str) -> WhyNot:
-    """Answer for one case; ApprovalError: unknown, invalid (it was not refused, it is no order, it is damaged)."""
+def why_not(store: Store, case_id: str, *, today: bool = True) -> WhyNot:
+    """Answer for one case; ApprovalError: unknown, invalid (it was not refused, it is no order, it is damaged).
+
+    Without `today` nothing in the answer depends on how far the run has come since: what a permanent report needs.
+    """
     with store.db.read() as session:
         case = session.get(CaseRow, case_id)
         if case is None:
@@ -102,12 +105,15 @@ def why_not(store: Store, case_id: str) -> WhyNot:
             )
         run = session.get_one(RunRow, case.run_id)
         outcome = session.exec(select(OutcomeRow).where(OutcomeRow.case_id == case_id)).first()
-    so_far = _so_far(run, outcome) if outcome is not None and not outcome.settled else None
+    so_far = _so_far(run, outcome) if today and outcome is not None and not outcome.settled else None
+    over = None if not today else not run.active or case.opened_index != run.session_index or run.stage != "closed"
     with store.db.read() as session:
-        return _answer(session, case, outcome.body if outcome else None, so_far)
+        return _answer(session, case, outcome.body if outcome else None, so_far, over)
 
 
-def _answer(session: Session, case: CaseRow, outcome: Outcome | None, so_far: SoFar | None) -> WhyNot:
+def _answer(
+    session: Session, case: CaseRow, outcome: Outcome | None, so_far: SoFar | None, over: bool | None
+) -> WhyNot:
     cycle = session.exec(select(CaseRow).where(CaseRow.cycle_id == case.cycle_id).order_by(col(CaseRow.rank))).all()
     taken = _taken_by(session, case, cycle)
     review = Review.model_validate(case.review)
@@ -127,7 +133,7 @@ def _answer(session: Session, case: CaseRow, outcome: Outcome | None, so_far: So
         override="asked" if asked else "possible" if blocking and not any(c.hard for c in blocking) else "none",
         outcome=outcome, so_far=so_far, evidence_ids=case.order.evidence_ids, sentences=(),
     )  # fmt: skip
-    return made.model_copy(update={"sentences": tuple(_sentences(made, case.order, run_over=_is_over(session, case)))})
+    return made.model_copy(update={"sentences": tuple(_sentences(made, case.order, over))})
 
 
 def _because(case: CaseRow, said: Iterable[DecisionRow]) -> str:
@@ -203,11 +209,6 @@ def _of_checks(session: Session, case: CaseRow) -> tuple[Counterfactual, ...]:
     )  # fmt: skip
 
 
-def _is_over(session: Session, case: CaseRow) -> bool:
-    run = session.get_one(RunRow, case.run_id)
-    return not run.active or case.opened_index != run.session_index or run.stage != "closed"
-
-
 def _so_far(run: RunRow, row: OutcomeRow) -> SoFar | None:
     """What the view returned up to the last closed session; None on the day it was opened."""
     last = run.session_index if run.stage == "closed" else run.session_index - 1
@@ -221,7 +222,7 @@ def _so_far(run: RunRow, row: OutcomeRow) -> SoFar | None:
     return SoFar(session=day.isoformat(), view_return=round_float(view), excess_return=round_float(view - index))
 
 
-def _sentences(made: WhyNot, order: Proposal, *, run_over: bool) -> Iterable[str]:
+def _sentences(made: WhyNot, order: Proposal, over: bool | None) -> Iterable[str]:
     yield (
         f"{order.side.capitalize()} {order.quantity:,} {made.symbol} by {made.strategy}, opened {made.opened}, "
         f"{CaseState(made.state).value.replace('_', ' ')}: {made.because.rstrip('.')}."
@@ -240,21 +241,23 @@ def _sentences(made: WhyNot, order: Proposal, *, run_over: bool) -> Iterable[str
         yield from (reason.text for reason in made.reasons[:_SHOWN])
     yield from (f"{check.message[0].upper()}{check.message[1:].rstrip('.')}." for check in made.blocking)
     yield from (item.text for item in made.changes)
-    yield from _override(made, run_over)
+    yield from _override(made, over)
     yield _ended(made)
 
 
-def _override(made: WhyNot, run_over: bool) -> Iterable[str]:
+def _override(made: WhyNot, over: bool | None) -> Iterable[str]:
+    """What a person could do about it; `over` tells whether the session of the case is, None leaves that open."""
     names = " and ".join(label(check.control) for check in made.blocking)
     hard = [label(check.control) for check in made.blocking if check.hard]
     if made.override == "asked":
         yield "An override was asked for it."
     elif hard:
         yield f"Nobody may override it: hard is the limit of {' and of '.join(hard)}."
-    elif made.override == "possible" and run_over:
+    elif made.override == "possible" and over:
         yield f"Only soft limits blocked it ({names}); nobody asked for an override while its session lasted."
     elif made.override == "possible":
-        yield f"Only soft limits block it ({names}): a risk officer may ask for an override; another must agree."
+        until = "" if over is False else " while its session lasts"
+        yield f"Only soft limits block it ({names}): a risk officer may ask for an override{until}; another must agree."
 
 
 def _ended(made: WhyNot) -> str:

@@ -50,11 +50,15 @@ _FAR = 80
 
 
 class Placed(NamedTuple):
-    """A number of a text, the value that it stands for, and its size as shown, in the unit of the value."""
+    """A number of a text, the value that it stands for, and its size as shown, in the unit of the value.
+
+    `units` are those of every value that it could stand for.
+    """
 
     token: Token
     leaf: Leaf
     shown: Decimal
+    units: frozenset[str]
 
 
 class Sentence(NamedTuple):
@@ -73,6 +77,11 @@ class _Side(NamedTuple):
 
     leaf: Leaf
     size: Decimal
+    units: frozenset[str]
+
+    @classmethod
+    def of(cls, leaf: Leaf) -> _Side:
+        return cls(leaf, leaf.value, frozenset({leaf.unit}))
 
 
 def contradictions(sentence: Sentence, evidence: Sequence[Evidence]) -> Iterator[str]:
@@ -102,23 +111,23 @@ def _object(said: Sentence, at: int) -> _Side | None:
     """What comes after the word: the next number, or the average or high that is named."""
     after = next((item for item in said.placed if item.token.start >= at and item.token.start - at <= _FAR), None)
     if after is not None:
-        return _Side(after.leaf, after.shown)
+        return _Side(after.leaf, after.shown, after.units)
     named = _OBJECT.match(said.text[at : said.end])
     if named is None:
         return None
     prefix = "sma" if (named["what"] or named["what2"]).lower() == "average" else "high"
     key = f"{prefix}_{window_of(named['n'] or named['n2'])}"
-    return next((_Side(leaf, leaf.value) for leaf in said.values if leaf.key == key), None)
+    return next((_Side.of(leaf) for leaf in said.values if leaf.key == key), None)
 
 
 def _left(said: Sentence, at: int, right: _Side) -> _Side | None:
     """What comes before it: the last number of the same unit since a name, else the close where it is spoken of."""
     since = max((end for end in said.names if end <= at), default=said.begin)
-    before = [item for item in said.placed if since <= item.token.start < at and item.leaf.unit == right.leaf.unit]
+    before = [item for item in said.placed if since <= item.token.start < at and item.units & right.units]
     if before and at - before[-1].token.end <= _FAR:
-        return _Side(before[-1].leaf, before[-1].shown)
+        return _Side(before[-1].leaf, before[-1].shown, before[-1].units)
     same = [leaf for leaf in said.values if leaf.key == "close" and leaf.evidence_id == right.leaf.evidence_id]
-    return _Side(same[0], same[0].value) if same and _SUBJECT.search(said.text, since, at) else None
+    return _Side.of(same[0]) if same and _SUBJECT.search(said.text, since, at) else None
 
 
 def _moves(said: Sentence) -> Iterator[str]:

@@ -89,7 +89,7 @@ def check(
             unresolved.append(token.text)
         else:
             leaf = max(fitting, key=lambda one: (_named_in(text, one), -abs(_shown(token, one) - one.value)))
-            placed.append(Placed(token, leaf, _shown(token, leaf)))
+            placed.append(Placed(token, leaf, _shown(token, leaf), frozenset(one.unit for one in fitting)))
     placed.sort(key=lambda item: item.token.start)
     unresolved += sayable.misdated(placed, held)
     for span in spans if words else ():

@@ -21,7 +21,7 @@ _COMMON_FIRST = frozenset({
 _WORD = re.compile(r"(?<!\w)[A-Za-z]+(?:[&'’-][A-Za-z]+)*(?!\w)")
 _CAPITAL = re.compile(r"\b[A-Z][A-Za-z]*(?:[&-][A-Za-z]+)*(?:\.[A-Z]\b)?")
 _TICKER = re.compile(r"[A-Z]{2,5}(?:\.[A-Z])?")
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[\"“(]?[A-Z\d])|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"“(]?[A-Z\d])|(?<=;)\s+|\n+")
 _OPENING = re.compile(r"(?:^|[.!?:;]\s+|\n\s*)[\"“(\-*•\s]*$")
 _STRATEGY = re.compile(r"\b([a-z]+) strategy\b")
 _NO_STRATEGY = frozenset({
@@ -97,7 +97,7 @@ def _said(name: str) -> Iterator[str]:
 
 
 def sentences(text: str, known: Sequence[Mention]) -> list[tuple[int, int]]:
-    """Spans of the sentences of a text in which names are blanked, so that their dots end nothing."""
+    """Spans of sentences, parted at semicolons too, of a text with names blanked, so that their dots end nothing."""
     for name in known:
         text = text[: name.start] + "N" * (name.end - name.start) + text[name.end :]
     spans, start = [], 0
