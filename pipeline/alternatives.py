@@ -24,7 +24,7 @@ from tools.types import Proposal, Review, Verdict
 NOUNS: dict[Verdict, str] = {
     "keep": "a keep", "veto": "a veto", "scale": "a scaling", "escalate": "an escalation", "abstain": "no opinion",
 }  # fmt: skip
-VOTES: tuple[tuple[Verdict, str], ...] = tuple((vote, NOUNS[vote]) for vote in ("keep", "veto", "abstain"))
+VOTES: tuple[Verdict, ...] = ("keep", "veto", "abstain")
 """Other votes that are tried. A scaling that leaves something of an order flips no plan."""
 FOR_WANT_OF_PEOPLE = frozenset({"capacity", "people_busy"})
 """Reasons for which a proposal is left out although nothing speaks against it."""
@@ -91,19 +91,19 @@ def votes(planned: Planned, proposal: Proposal) -> list[Counterfactual]:
     if review is None or proposal.risk_effect == "reduces":
         return []
     inside = _standing(planned.again(), proposal) == "asked"
-    flips = [
-        (other, words)
-        for other, words in VOTES
+    flips: list[Verdict] = [
+        other
+        for other in VOTES
         if other != review.verdict
         and (_standing(planned.again(review=_said(review, other)), proposal) == "asked") != inside
     ]
     if not flips:
         return []
-    with_what, did = " or ".join(words for _, words in flips), "blocked" if inside else "asked"
+    with_what, did = " or ".join(NOUNS[other] for other in flips), "blocked" if inside else "asked"
     return [
         Counterfactual(
-            field="vote", name=flips[0][0], unit="share", original=effective_factor(review),
-            changed=effective_factor(_said(review, flips[0][0])), verdict="block" if inside else "pass",
+            field="vote", name=flips[0], unit="share", original=effective_factor(review),
+            changed=effective_factor(_said(review, flips[0])), verdict="block" if inside else "pass",
             binding_control=None,
             text=f"With {with_what} of the reviewer instead of {NOUNS[review.verdict]} the coordinator would have "
             f"{did} it.",

@@ -19,6 +19,7 @@ from pipeline.desk import Desk
 from pipeline.work import CycleWork
 from tools.canonical import round_float
 from tools.data.types import Panel
+from tools.strategy.views import view_returns
 from tools.types import CaseState, Outcome
 
 Disposition = Literal["filled", "refused", "not_selected", "blocked", "unfilled"]
@@ -75,7 +76,7 @@ def _settled(session: Session, row: OutcomeRow, panel: Panel, index_now: float) 
     disposition = _BY_STATE[CaseState(case.state)]
     if any(order.filled_quantity for order in orders if order.leg in ("entry", "exit")):
         disposition = "filled"
-    view_return, index_return = returns_of(row, panel, index_now)
+    view_return, index_return = view_returns(row.body, row.index_entry, panel, index_now)
     return row.body.model_copy(
         update={
             "disposition": disposition, "settled": True,
@@ -84,14 +85,6 @@ def _settled(session: Session, row: OutcomeRow, panel: Panel, index_now: float) 
             "excess_return": round_float(view_return - index_return),
         }
     )  # fmt: skip
-
-
-def returns_of(row: OutcomeRow, panel: Panel, index_now: float) -> tuple[float, float]:
-    """Simple returns of a view, signed by its side, and of the index, from its opening to the end of a panel."""
-    begin, column = panel.sessions.index(row.body.opened), panel.column(row.symbol)
-    sign = 1.0 if row.body.side == "buy" else -1.0
-    view = sign * (panel.close[-1, column] / panel.close[begin, column] - 1.0)
-    return float(view), float(sign * (index_now / row.index_entry - 1.0))
 
 
 def remember_settled(desk: Desk, work: CycleWork) -> int:

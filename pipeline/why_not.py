@@ -16,7 +16,6 @@ from memory.tables import ActivationRow, CaseRow, DecisionRow, OutcomeRow, Recor
 from pipeline import alternatives
 from pipeline.overrides import override_of
 from pipeline.risk_inputs import market_of
-from pipeline.settle import returns_of
 from pipeline.store import Store
 from tools.canonical import round_float
 from tools.errors import ApprovalError
@@ -24,6 +23,7 @@ from tools.risk.control import label
 from tools.risk.counterfactuals import counterfactuals
 from tools.risk.limits import load_limits
 from tools.risk.types import Check, Counterfactual, MarketView, PortfolioView
+from tools.strategy.views import view_returns
 from tools.types import ORDER_KINDS, CaseState, Frozen, Outcome, Proposal, Review, ReviewReason
 
 REFUSED = frozenset({
@@ -218,7 +218,7 @@ def _so_far(run: RunRow, row: OutcomeRow) -> SoFar | None:
     day = market.sessions[last]
     as_of = market.tick(day, "close").as_of
     panel = market.panel(as_of, last - row.opened_index + 1)
-    view, index = returns_of(row, panel, market.index_close(day, as_of))
+    view, index = view_returns(row.body, row.index_entry, panel, market.index_close(day, as_of))
     return SoFar(session=day.isoformat(), view_return=round_float(view), excess_return=round_float(view - index))
 
 

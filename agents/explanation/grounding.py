@@ -15,7 +15,7 @@ from agents.explanation import directions, names
 from agents.explanation.directions import Placed
 from agents.explanation.figures import Leaf, dates, leaves, strings, superseded, times
 from agents.explanation.output import NumberRef, Unit
-from agents.explanation.tokens import ID, PARTS, Masked, Shown, Token, mask_structure, numbers
+from agents.explanation.tokens import ID, PARTS, Masked, Shown, Token, mask_structure, numbers, window_of
 from tools.types import Evidence, Frozen
 
 _NAMES = [
@@ -31,6 +31,7 @@ _SLASHED = re.compile(r"\b\d{1,4}[/.]\d{1,2}[/.]\d{2,4}\b")
 _YEAR = re.compile(r"\b(?:in|of|by|since|year) ((?:19|20)\d{2})\b(?![.,]?\d|\s?%)", re.IGNORECASE)
 _TIME = re.compile(r"\b(\d{1,2}):(\d{2})(?::\d{2})?(?:\s?UTC)?\b")
 _WEEKDAY = re.compile(r"\b((?:mon|tues|wednes|thurs|fri|satur|sun)day),? (?:the )?$", re.IGNORECASE)
+_SPAN = re.compile(r"\b([a-z]+|\d+)-(?:session|day)\b")
 _QUOTED = re.compile(r"“([^”]{3,})”|\"([^\"]{3,})\"")
 
 
@@ -194,7 +195,9 @@ _LOSSES = frozenset({"drawdown", "daily_loss"})
 def _named_in(text: str, leaf: Leaf) -> int:
     """How many parts of a leaf's pointer the text names: among equal values the one it speaks of is meant."""
     said = text.lower()
-    return sum(part.replace("_", " ") in said for part in leaf.pointer.split("/")[1:])
+    windows = {window_of(found[1]) for found in _SPAN.finditer(said)}
+    named = sum(part.replace("_", " ") in said for part in leaf.pointer.split("/")[1:])
+    return named + (leaf.key.rpartition("_")[2] in windows)
 
 
 def matches(token: Token, leaf: Leaf) -> bool:

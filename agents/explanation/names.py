@@ -150,8 +150,9 @@ def _keys(node: object) -> Iterator[str]:
 
 
 def _is_titled(line: str) -> bool:
-    words = [word for word in _WORD.findall(line) if len(word) > 3]
-    return len(words) > 3 and sum(word[0].isupper() for word in words) > 0.6 * len(words)
+    """A headline in title case: hardly a word without a capital, and no full stop."""
+    words = _WORD.findall(line)
+    return len(words) > 2 and not line.rstrip().endswith(".") and sum(w[0].isupper() for w in words) > 0.6 * len(words)
 
 
 def _is_ticker(found: re.Match[str]) -> bool:

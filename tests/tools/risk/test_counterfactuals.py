@@ -75,7 +75,7 @@ def rerun(item: Counterfactual, proposal: Proposal, portfolio: PortfolioView, vi
         case "stop_price":
             proposal = proposal.model_copy(update={"stop_price": item.changed})
         case "equity":
-            same = dict.fromkeys(("equity", "peak_equity", "day_start_equity"), item.changed)
+            same: dict[str, Decimal] = dict.fromkeys(("equity", "peak_equity", "day_start_equity"), item.changed)
             portfolio = portfolio.model_copy(update=same)
     return "block" if verdict(check_order(proposal, portfolio, view, limits)) == "block" else "pass"
 
