@@ -42,13 +42,13 @@ _SHOWN = 3
 
 
 class Rival(Frozen):
-    """A case that was taken in its place. `rank` counts from one."""
+    """A case that was taken in its place. `rank` counts from one; `state` is that of today, None in a report."""
 
     case_id: str
     symbol: str
     strategy: str
     rank: int
-    state: str
+    state: str | None
 
 
 class SoFar(Frozen):
@@ -115,7 +115,7 @@ def _answer(
     session: Session, case: CaseRow, outcome: Outcome | None, so_far: SoFar | None, over: bool | None
 ) -> WhyNot:
     cycle = session.exec(select(CaseRow).where(CaseRow.cycle_id == case.cycle_id).order_by(col(CaseRow.rank))).all()
-    taken = _taken_by(session, case, cycle)
+    taken = _taken_by(session, case, cycle, today=over is not None)
     review = Review.model_validate(case.review)
     blocking = tuple(
         check
@@ -145,7 +145,7 @@ def _because(case: CaseRow, said: Iterable[DecisionRow]) -> str:
     return BECAUSE.get(case.reason or "", case.reason or "no reason is on record")
 
 
-def _taken_by(session: Session, case: CaseRow, cycle: Iterable[CaseRow]) -> tuple[Rival, ...]:
+def _taken_by(session: Session, case: CaseRow, cycle: Iterable[CaseRow], *, today: bool) -> tuple[Rival, ...]:
     """Those who took the places or stood in the way, in rank order."""
     open_or_done = [row for row in cycle if row.id != case.id and row.state != CaseState.NOT_SELECTED.value]
     if case.reason in alternatives.FOR_WANT_OF_PEOPLE:
@@ -167,7 +167,13 @@ def _taken_by(session: Session, case: CaseRow, cycle: Iterable[CaseRow]) -> tupl
     else:
         found = []
     return tuple(
-        Rival(case_id=row.id, symbol=row.symbol, strategy=row.strategy, rank=row.rank + 1, state=row.state)
+        Rival(
+            case_id=row.id,
+            symbol=row.symbol,
+            strategy=row.strategy,
+            rank=row.rank + 1,
+            state=row.state if today else None,
+        )
         for row in found
     )
 
@@ -236,7 +242,8 @@ def _sentences(made: WhyNot, order: Proposal, over: bool | None) -> Iterable[str
         )
     elif made.taken_by:
         rival = made.taken_by[0]
-        yield f"What stood in its way is {rival.symbol} by {rival.strategy} ({rival.case_id}), now {rival.state}."
+        now = f", now {rival.state.replace('_', ' ')}" if rival.state else ""
+        yield f"What stood in its way is {rival.symbol} by {rival.strategy} ({rival.case_id}){now}."
     if made.reason in ("vetoed", "no_opinion", "scaled_to_zero"):
         yield from (reason.text for reason in made.reasons[:_SHOWN])
     yield from (f"{check.message[0].upper()}{check.message[1:].rstrip('.')}." for check in made.blocking)

@@ -234,7 +234,7 @@ export interface WhyNot {
   because: string;
   rank: number;
   proposals: number;
-  taken_by: { case_id: string; symbol: string; strategy: string; rank: number; state: string }[];
+  taken_by: { case_id: string; symbol: string; strategy: string; rank: number; state: string | null }[];
   changes: Counterfactual[];
   override: "possible" | "asked" | "none";
   sentences: string[];

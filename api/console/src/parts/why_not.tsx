@@ -19,7 +19,7 @@ export function WhyNotPanel({ id }: { id: string }) {
           <ul className="lines">
             {data.taken_by.map((rival) => (
               <li key={rival.case_id}>
-                <span className="num muted">{rival.rank}</span> <a href={link("cases", rival.case_id)}>{rival.symbol}</a> <State state={rival.state} />
+                <span className="num muted">{rival.rank}</span> <a href={link("cases", rival.case_id)}>{rival.symbol}</a> {rival.state && <State state={rival.state} />}
               </li>
             ))}
           </ul>
