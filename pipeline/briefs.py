@@ -17,8 +17,9 @@ from tools.risk.types import Check, Counterfactual, PortfolioView
 from tools.types import CaseState, Evidence, Proposal, RecalledCase, Review
 
 
-def proposal_evidence(proposal: Proposal) -> Evidence:
-    payload = {**plain(proposal), "notional": proposal.notional}
+def proposal_evidence(proposal: Proposal, name: str | None = None) -> Evidence:
+    """The proposal with its notional and the name of what it trades."""
+    payload = {**plain(proposal), "notional": proposal.notional, "name": name}
     return Evidence.of(
         "proposal", "tools.strategy.drafting", payload, event_time=proposal.as_of, known_at=proposal.as_of,
         symbol=proposal.symbol,
@@ -31,7 +32,7 @@ def checks_evidence(checks: Sequence[Check], symbol: str, as_of: datetime) -> Ev
 
 
 def counterfactual_evidence(items: Sequence[Counterfactual], symbol: str, as_of: datetime) -> Evidence:
-    payload = {"items": [{"field": i.field, "original": i.original, "changed": i.changed} for i in items]}
+    payload = {"items": [i.model_dump(include={"field", "name", "unit", "original", "changed"}) for i in items]}
     source = "tools.risk.counterfactuals"
     return Evidence.of("counterfactual", source, payload, event_time=as_of, known_at=as_of, symbol=symbol)
 
@@ -62,10 +63,7 @@ def override_evidence(asked: Override, symbol: str, as_of: datetime) -> Evidence
 def recall_evidence(recalled: Sequence[RecalledCase], symbol: str, as_of: datetime) -> Evidence:
     returns = [item.excess_return for item in recalled if item.excess_return is not None]
     payload = {
-        "items": [
-            {"case_id": item.case_id, "similarity": item.similarity, "excess_return": item.excess_return}
-            for item in recalled
-        ],
+        "items": [item.model_dump(include={"case_id", "symbol", "similarity", "excess_return"}) for item in recalled],
         "n": len(returns),
         "mean_excess_return": fmean(returns) if returns else None,
     }

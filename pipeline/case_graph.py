@@ -27,7 +27,7 @@ from memory import evidence as evidence_store
 from memory.ledger import Stage
 from memory.recordings import record
 from memory.tables import ApprovalRow, CaseRow, ExplanationRow, FindingRow, RunRow
-from pipeline import asking, briefs
+from pipeline import alternatives, asking, briefs
 from pipeline.book import market_view, open_positions
 from pipeline.cases import advance
 from pipeline.desk import Desk
@@ -44,9 +44,10 @@ from tools.canonical import content_sha256, plain
 from tools.risk.controls import check_order, verdict
 from tools.risk.counterfactuals import counterfactuals
 from tools.risk.measures.what_if import Surroundings
-from tools.risk.types import Check, MarketView, PortfolioView
+from tools.risk.types import Check, Counterfactual, MarketView, PortfolioView
+from tools.strategy.confidence import confidence_for_size
 from tools.strategy.types import Features
-from tools.types import CaseState, RecalledCase, Review
+from tools.types import CaseState, Evidence, RecalledCase, Review
 
 
 class CaseGraphState(TypedDict):
@@ -60,6 +61,7 @@ class CaseContext:
     desk: Desk
     work: CycleWork
     now_open: OpenMarket | None = None
+    plans: dict[str, alternatives.Planned | None] = field(default_factory=dict)
     submitted: dict[str, CaseState] = field(default_factory=dict)
 
 
@@ -129,6 +131,31 @@ async def route_after_check_limits(
     return "__end__" if case.state == CaseState.BLOCKED.value else "explain_proposal"
 
 
+def _varied(
+    context: CaseContext,
+    case: CaseRow,
+    view: PortfolioView,
+    seen: MarketView,
+    overrides: frozenset[str],
+    sized: Evidence | None,
+) -> tuple[Counterfactual, ...]:
+    """What would have made something else of the case: other inputs of the checks, another confidence, another vote."""
+    limits, order = context.desk.law.limits, case.order
+    found = list(counterfactuals(order, view, seen, limits, overrides))
+    with context.desk.db.read() as session:
+        if case.cycle_id not in context.plans:
+            context.plans[case.cycle_id] = alternatives.planned_of(session, case.cycle_id)
+        planned = context.plans[case.cycle_id]
+        planned = alternatives.with_case(session, planned, case) if planned else None
+    if sized is not None and (least := confidence_for_size(order, sized.payload, view, limits)):
+        found.append(least)
+    if planned is not None:
+        found += alternatives.confidence_for_place(planned, order)
+        found += alternatives.votes(planned, order)
+        found += alternatives.kept_whole(planned, order, view, seen, limits)
+    return tuple(found)
+
+
 def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief | None:
     desk, work = context.desk, context.work
     case = _case(desk, case_id)
@@ -146,7 +173,8 @@ def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief |
     view, seen = _views(context, case)
     checks = tuple(Check.model_validate(item) for item in case.checks or [])
     overrides = frozenset(asked.controls) if asked else frozenset()
-    changed = counterfactuals(case.order, view, seen, desk.law.limits, overrides)
+    sized = next((item for item in cited if item.kind == "sizing"), None)
+    changed = _varied(context, case, view, seen, overrides, sized)
     around = Surroundings(work.history, work.scenarios, view, desk.law.limits)
     review = Review.model_validate(case.review)
     recalled: tuple[RecalledCase, ...] = ()
@@ -159,7 +187,8 @@ def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief |
             recalled = briefs.recalled_cases(session, found)
     as_of = work.tick.as_of
     evidence = (
-        briefs.proposal_evidence(case.order), *cited, *(e for e in work.evidence if not e.taint),
+        briefs.proposal_evidence(case.order, desk.market.instrument(case.symbol).name), *cited,
+        *(e for e in work.evidence if not e.taint),
         briefs.checks_evidence(checks, case.symbol, as_of), briefs.counterfactual_evidence(changed, case.symbol, as_of),
         briefs.review_evidence(review, case.symbol, as_of), briefs.recall_evidence(recalled, case.symbol, as_of),
         briefs.portfolio_evidence(view, as_of),

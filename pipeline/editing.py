@@ -19,7 +19,7 @@ from memory import evidence as evidence_store
 from memory.ledger import Entry, Stage, append
 from memory.recordings import load_blob, record
 from memory.tables import ApprovalRow, DecisionRow, EditRow, ExplanationRow, RecordingRow
-from pipeline import authority, briefs, canaries, permissions
+from pipeline import alternatives, authority, briefs, canaries, permissions
 from pipeline.activation import InForce, in_force, newest
 from pipeline.approvals import (
     EDIT_CODES,
@@ -234,7 +234,10 @@ def _rebind(
     case, row = asked.case, asked.row
     as_of = proposal.as_of
     overrides = overrides_of(row)
-    other = counterfactuals(proposal, inputs.portfolio, inputs.market, law.limits, overrides)
+    other = (
+        *counterfactuals(proposal, inputs.portfolio, inputs.market, law.limits, overrides),
+        *(item for item in inputs.brief.counterfactuals if alternatives.is_of_plan(item)),
+    )
     effect = briefs.what_if_evidence(
         of_edited(market_of(store, asked.run), proposal, inputs.portfolio, inputs.market.sector, law.limits),
         as_of,
@@ -277,13 +280,18 @@ def _brief(
     replaced = {"proposal", "checks", "counterfactual", "what_if"}
     as_of, symbol = proposal.as_of, proposal.symbol
     fresh = (
-        briefs.proposal_evidence(proposal), briefs.checks_evidence(checks, symbol, as_of),
+        briefs.proposal_evidence(proposal, _name_in(before)), briefs.checks_evidence(checks, symbol, as_of),
         briefs.counterfactual_evidence(other, symbol, as_of), effect,
     )  # fmt: skip
     kept = tuple(item for item in before.evidence if item.kind not in replaced)
     return before.model_copy(
         update={"proposal": proposal, "checks": checks, "counterfactuals": other, "evidence": (*fresh, *kept)}
     )
+
+
+def _name_in(brief: ExplanationBrief) -> str | None:
+    names = (item.payload.get("name") for item in brief.evidence if item.kind == "proposal")
+    return next((name for name in names if isinstance(name, str)), None)
 
 
 def _note(

@@ -19,6 +19,7 @@ from pipeline.desk import Desk
 from pipeline.work import CycleWork
 from tools.canonical import round_float
 from tools.data.types import Panel
+from tools.strategy.views import view_returns
 from tools.types import CaseState, Outcome
 
 Disposition = Literal["filled", "refused", "not_selected", "blocked", "unfilled"]
@@ -75,18 +76,13 @@ def _settled(session: Session, row: OutcomeRow, panel: Panel, index_now: float) 
     disposition = _BY_STATE[CaseState(case.state)]
     if any(order.filled_quantity for order in orders if order.leg in ("entry", "exit")):
         disposition = "filled"
-    sessions = panel.sessions
-    begin = sessions.index(row.body.opened)
-    column = panel.column(row.symbol)
-    sign = 1.0 if row.body.side == "buy" else -1.0
-    view_return = sign * (panel.close[-1, column] / panel.close[begin, column] - 1.0)
-    index_return = sign * (index_now / row.index_entry - 1.0)
+    view_return, index_return = view_returns(row.body, row.index_entry, panel, index_now)
     return row.body.model_copy(
         update={
             "disposition": disposition, "settled": True,
-            "exit_price": Decimal(str(round(float(panel.close[-1, column]), 4))),
-            "view_return": round_float(float(view_return)), "index_return": round_float(float(index_return)),
-            "excess_return": round_float(float(view_return - index_return)),
+            "exit_price": Decimal(str(round(float(panel.close[-1, panel.column(row.symbol)]), 4))),
+            "view_return": round_float(view_return), "index_return": round_float(index_return),
+            "excess_return": round_float(view_return - index_return),
         }
     )  # fmt: skip
 

@@ -37,7 +37,10 @@ _BY_CONTROL: dict[str, Unit] = {
 }  # fmt: skip
 
 _BY_FIELD: dict[str, Unit] = {"quantity": "quantity", "price": "money", "equity": "money", "sector_cap": "fraction"}
-_BY_DECLARED: dict[str, Unit] = {"percent": "percent", "usd": "money", "share": "fraction", "hours": "hours"}
+_BY_DECLARED: dict[str, Unit] = {
+    "percent": "percent", "usd": "money", "share": "fraction", "hours": "hours", "money": "money", "price": "money",
+    "quantity": "quantity", "count": "count",
+}  # fmt: skip
 
 _NUMERIC = re.compile(r"-?\d+(?:\.\d+)?")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -45,12 +48,18 @@ _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @dataclass(frozen=True)
 class Leaf:
-    """One numeric value of one payload."""
+    """One numeric value of one payload. `symbols` are those it may be said of, none where it is nobody's."""
 
     evidence_id: str
     pointer: str
     value: Decimal
     unit: Unit
+    symbols: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        """The last part of its pointer: the name of the field."""
+        return self.pointer.rpartition("/")[2]
 
 
 def leaves(evidence: Iterable[Evidence]) -> Iterator[Leaf]:
@@ -60,7 +69,7 @@ def leaves(evidence: Iterable[Evidence]) -> Iterator[Leaf]:
         for path, value in _walk(item.payload, ()):
             number = as_number(value)
             if number is not None:
-                yield Leaf(item.id, pointer_of(path), number, _unit(item, path))
+                yield Leaf(item.id, pointer_of(path), number, _unit(item, path), _symbols(item, path))
 
 
 def strings(evidence: Iterable[Evidence]) -> Iterator[tuple[str, str, str]]:
@@ -129,18 +138,48 @@ def _walk(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], A
         yield path, node
 
 
+def superseded(evidence: Iterable[Evidence]) -> dict[str, frozenset[date]]:
+    """Evidence that newer one of the same kind, source and subject replaced, with the dates it may be shown by."""
+    held = [item for item in evidence if item.kind not in ("headline", "sentiment", "finding", "proposal")]
+    newest: dict[tuple[str, ...], datetime] = {}
+    for item in held:
+        newest[_subject(item)] = max(item.event_time, newest.get(_subject(item), item.event_time))
+    return {
+        item.id: frozenset({item.event_time.date(), item.known_at.date()})
+        for item in held
+        if item.event_time < newest[_subject(item)]
+    }
+
+
+def _subject(item: Evidence) -> tuple[str, ...]:
+    return (item.kind, item.source, str(item.symbol), str(item.payload.get("series")), str(item.payload.get("name")))
+
+
+def _symbols(item: Evidence, path: tuple[str, ...]) -> frozenset[str]:
+    """Whose value it is: the evidence's symbol; of a recalled case its own as well, or anybody's where it has none."""
+    if item.kind == "recall" and path[0] == "items":
+        beside = _beside(item, path).get("symbol")
+        return frozenset({str(beside), str(item.symbol)}) if beside else frozenset()
+    return frozenset() if item.symbol is None else frozenset({item.symbol})
+
+
+def _beside(item: Evidence, path: tuple[str, ...]) -> dict[str, Any]:
+    """The object that a leaf stands in."""
+    parent: Any = item.payload
+    for part in path[:-1]:
+        parent = parent[int(part)] if isinstance(parent, list) else parent[part]
+    return parent if isinstance(parent, dict) else {}
+
+
 def _unit(item: Evidence, path: tuple[str, ...]) -> Unit:
     """What a leaf measures: by its control, by a declared unit beside it, or by its name."""
     key = path[-1]
     if item.kind == "checks" and len(path) >= 3 and path[0] == "checks":
         control = path[1]
         return "fraction" if control.endswith("_share") else _BY_CONTROL.get(control, "plain")
-    parent: Any = item.payload
-    for part in path[:-1]:
-        parent = parent[int(part)] if isinstance(parent, list) else parent[part]
-    beside = parent if isinstance(parent, dict) else {}
-    if key in ("original", "changed"):
+    beside = _beside(item, path)
+    if key in ("original", "changed") and not beside.get("unit"):
         return _BY_FIELD.get(str(beside.get("field")), "plain")
-    if key in ("value", "limit", "before", "after") and "unit" in beside:
+    if key in ("value", "limit", "before", "after", "original", "changed") and "unit" in beside:
         return _BY_DECLARED.get(str(beside["unit"]), "plain")
     return _BY_KEY.get(key, "plain")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.explanation.grounding import check
+from agents.explanation.grounding import GroundingReport, check
 from agents.explanation.output import MAX_BODY, Explanation, Prose
 from agents.opinion import Abstain, Context, ExplanationBrief
 from agents.reasoning import call_structured
@@ -30,10 +30,15 @@ async def write(explanation: Explanation, brief: ExplanationBrief, context: Cont
     if isinstance(answer, Abstain):
         return explanation.model_copy(update={"model_abstained": answer.reason})
     text = f"{answer.last.headline.strip()}\n\n{answer.last.body.strip()}"
-    allowed = frozenset((ref.evidence_id, ref.pointer) for claim in explanation.claims for ref in claim.numbers)
-    report = check(text, brief.evidence, only=allowed)
+    report = grounded(text, brief, explanation)
     if not report.ok:
         stats = explanation.stats.model_copy(update={"dropped": explanation.stats.dropped + 1})
         return explanation.model_copy(update={"model_abstained": "unresolved_number", "stats": stats})
     stats = explanation.stats.model_copy(update={"numbers": explanation.stats.numbers + report.numbers})
     return explanation.model_copy(update={"prose": text, "reasoner": "model", "stats": stats})
+
+
+def grounded(text: str, brief: ExplanationBrief, explanation: Explanation) -> GroundingReport:
+    """Hold prose against the evidence and against those of its values that some claim refers to."""
+    allowed = frozenset((ref.evidence_id, ref.pointer) for claim in explanation.claims for ref in claim.numbers)
+    return check(text, brief.evidence, only=allowed)

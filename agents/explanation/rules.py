@@ -182,8 +182,8 @@ def _review(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
 def _counterfactuals(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
     evidence = builder.find("counterfactual")[:1]
     for item in brief.counterfactuals:
-        change = {"quantity": "quantity", "price": "price", "sector_cap": "sector cap", "equity": "equity"}[item.field]
-        verdict = "block it" if item.verdict == "block" else "let it pass"
+        change = (item.name if item.field == "limit" and item.name else item.field).replace("_", " ")
+        verdict = {"block": "block it", "pass": "let it pass", "not_selected": "leave it out"}[item.verdict]
         builder.quote("counterfactual", _full_stop(item.text), evidence, f"Another {change} would {verdict}.")
 
 

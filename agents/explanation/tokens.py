@@ -47,12 +47,30 @@ _SPELLED = re.compile(
     re.IGNORECASE,
 )
 _PLAIN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
-_DOWN = re.compile(
-    r"\b(?:fell|fallen|falls|falling|down|dropped|drops|declined|lost|minus|negative)\s(?:by\s|some\s|about\s)?$"
+_BY = (
+    r"\s(?:(?:it|them|the index|its index|the market)\s)?(?:by\s|of\s)?"
+    r"(?:(?:some|about|roughly|around|nearly|another|on average|an average of|an average)\s)*$"
 )
-_UP = re.compile(r"\b(?:rose|risen|rises|up|gained|climbed|plus|positive)\s(?:by\s|some\s|about\s)?$")
+_DOWN = re.compile(
+    r"\b(?:fell|fallen|falls|falling|down|dropped|drops|declined|declines|decreased|lost|loses|lagged|lags|trailed|"
+    r"trails|underperformed|underperforms|slipped|sank|slid|shed|minus|negative|loss|losses|decline|fall|drop)" + _BY
+)
+_UP = re.compile(
+    r"\b(?:rose|risen|rises|rising|up|gained|gains|climbed|increased|advanced|jumped|added|beat|beats|outperformed|"
+    r"outperforms|plus|positive|gain|rise|increase)" + _BY
+)
+_REFERENCE = r"\s(?:on average\s)?(?P<way>{})\s(?:the\s|its\s|their\s)?(?:index|market|benchmark|peak|high)\b"
+_BEHIND = re.compile(_REFERENCE.format("below|behind|under|less than|worse than|lower than"))
+_AHEAD = re.compile(_REFERENCE.format("above|ahead of|over|more than|better than|higher than"))
 
 ID = re.compile(r"\b[a-z]{2,12}_[0-9a-f]{8,64}\b")
+PARTS = re.compile(
+    rf"\b(?:(?:{'|'.join(_SMALL)}) (?:in|out of) (?:{'|'.join([*_SMALL, *_TENS])}|a hundred)|"
+    r"(?:a|one|two|three|four) (?:third|quarter|fifth|tenth|half)s?|half(?= of\b)|"
+    r"(?:doubled|tripled|quadrupled|halved|twofold|threefold))\b",
+    re.IGNORECASE,
+)
+"""Shares and multiples in words, which no evidence holds as they stand."""
 _NUMBERING = re.compile(r"(?m)^\s*(\d{1,2})[.)]\s")
 _ORDINAL = re.compile(r"\b\d{1,2}(?:st|nd|rd|th)\b")
 _NAMES = re.compile(r"\bS&P 500\b")
@@ -68,7 +86,7 @@ class Token:
     """One number as shown. `value` is its size in shown units and None when the digits are malformed.
 
     `decimals` shown after the point; `scale` 1, a thousand, a million...; `sign` -1 or +1 where the text says so,
-    0 where it does not.
+    0 where it does not; `worded` where it says so in a word. `start` and `end` are positions in the text.
     """
 
     text: str
@@ -77,6 +95,9 @@ class Token:
     scale: Decimal
     shown: Shown
     sign: int
+    worded: bool
+    start: int
+    end: int
 
 
 class Masked:
@@ -117,17 +138,21 @@ def mask_structure(masked: Masked, field_names: frozenset[str]) -> None:
 def numbers(masked: Masked) -> Iterator[Token]:
     """Every number left in a masked text, in reading order within digits and within words."""
     for found in _NUMBER.finditer(masked.text):
-        yield _from_digits(found, masked.text[: found.start()])
+        yield _from_digits(found)
     for found in _SPELLED.finditer(masked.text):
-        yield _from_words(found, masked.text[: found.start()])
+        yield _from_words(found)
 
 
-def _sign(found: re.Match[str], before: str) -> int:
+def _sign(found: re.Match[str]) -> tuple[int, bool]:
+    """The sign that is written, else the one that the words before or behind say."""
     written = (found.groupdict().get("sign") or "").strip() + (found.groupdict().get("inner") or "")
     if written:
-        return 1 if written == "+" else -1
-    cue = before[-40:].lower()
-    return -1 if _DOWN.search(cue) else 1 if _UP.search(cue) else 0
+        return (1 if written == "+" else -1), False
+    before = found.string[max(0, found.start() - 50) : found.start()].lower()
+    behind = found.string[found.end() :].lower()
+    if _DOWN.search(before) or _BEHIND.match(behind):
+        return -1, True
+    return (1, True) if _UP.search(before) or _AHEAD.match(behind) else (0, False)
 
 
 def _shown(found: re.Match[str]) -> Shown:
@@ -143,7 +168,7 @@ def _scale(found: re.Match[str]) -> Decimal:
     return _SCALE[found["scale"].lower()] if found["scale"] else Decimal(1)
 
 
-def _from_digits(found: re.Match[str], before: str) -> Token:
+def _from_digits(found: re.Match[str]) -> Token:
     digits = found["digits"]
     end = digits.rstrip(".,")
     core, _, exponent = end.lower().partition("e")
@@ -157,12 +182,18 @@ def _from_digits(found: re.Match[str], before: str) -> Token:
     glued = found.string[found.end() : found.end() + 1]
     if not found["scale"] and not found["percent"] and not found["unit"] and (glued.isalpha() or glued == "_"):
         value = None
-    return Token(found[0].strip().rstrip(".,"), value, decimals, _scale(found), _shown(found), _sign(found, before))
+    text = found[0].strip().rstrip(".,")
+    return Token(text, value, decimals, _scale(found), _shown(found), *_sign(found), *found.span())
 
 
-def _from_words(found: re.Match[str], before: str) -> Token:
+def _from_words(found: re.Match[str]) -> Token:
     value = _spelled(found["words"].lower())
-    return Token(found[0], value, 0, _scale(found), _shown(found), _sign(found, before))
+    return Token(found[0], value, 0, _scale(found), _shown(found), *_sign(found), *found.span())
+
+
+def window_of(words: str) -> str:
+    """A number of sessions in digits, from digits or words; "None" for other words."""
+    return words if words.isdigit() else str(_spelled(words.lower()))
 
 
 def _spelled(words: str) -> Decimal | None:

@@ -99,14 +99,19 @@ def explain(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell why a case was proposed, what bound it, and what would have changed it."""
+    """Tell why a case was proposed, what bound it and what would have changed it, or why it was not carried out."""
     from api.cli.desk import open_desk
 
     call = Call.of(ctx, home, as_json)
+    name = quote(case, safe="")
     with open_desk(call) as desk:
-        told = desk.get(f"/explanations/{quote(case, safe='')}")
+        unasked = desk.get(f"/cases/{name}")["state"] in ("not_selected", "blocked")
+        told = desk.get(f"/cases/{name}/why-not" if unasked else f"/explanations/{name}")
     if call.as_json:
         print_json(told)
+        return
+    if unasked:
+        print_text("\n".join(told["sentences"]))
         return
     print_text(told["prose"])
     rows = ((claim["id"], claim["kind"], claim["text"], " ".join(claim["evidence_ids"])) for claim in told["claims"])

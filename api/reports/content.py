@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
 
-from pydantic import BaseModel
 from sqlmodel import Session, col, select
 
 from agents.explanation.output import Explanation
 from api.queries.cases import get_case
+from api.reports.types import (
+    Answered,
+    Asked,
+    CaseReport,
+    DataAge,
+    Figure,
+    Granted,
+    ModelCall,
+    Record,
+    Similar,
+)
 from api.schemas import CaseDetail
 from memory.tables import (
     ApprovalRow,
@@ -27,130 +36,30 @@ from memory.tables import (
 from pipeline import grants
 from pipeline.decision_replay import replay_decision
 from pipeline.store import Store
+from pipeline.why_not import REFUSED, WhyNot, why_not
 from tools.errors import LedgerError, QuarterdeckError
+from tools.risk.types import Counterfactual
 from tools.types import Evidence
-
-Audience = Literal["operator", "regulator"]
-
-
-class Answered(BaseModel):
-    """One person's answer, and how long they had looked before it."""
-
-    principal: str
-    decision: str
-    at: datetime
-    reason_code: str | None
-    reason: str
-    digest: str
-    seconds_viewed: float | None
-    evidence_opened: bool
-
-
-class Asked(BaseModel):
-    """The question as it stood, and what it was bound to."""
-
-    approval_id: str
-    status: str
-    rule: str
-    tier: str
-    required: int
-    roles: list[str]
-    policy_version: str
-    policy_sha256: str
-    limits_sha256: str
-    explanation_sha256: str
-    data_sha256: str
-    portfolio_sha256: str
-    asked: datetime
-    decided: datetime | None
-    expires: str
-    edits: list[dict[str, Any]]
-    questions: list[dict[str, Any]]
-
-
-class Granted(BaseModel):
-    """The signed permission."""
-
-    id: str
-    status: str
-    genuine: bool
-    minted: datetime
-    consumed: datetime | None
-    quantity_budget: int
-    quantity_used: int
-
-
-class DataAge(BaseModel):
-    """How old a piece of evidence was when the case was proposed."""
-
-    evidence_id: str
-    kind: str
-    source: str
-    known_at: datetime
-    age_hours: float
-    taint: bool
-    sha256: str
-
-
-class ModelCall(BaseModel):
-    """One call of a model in the cycle or for the case."""
-
-    call: str
-    attempt: int
-    model: str | None
-    prompt: str | None
-    prompt_version: str | None
-    prompt_sha256: str | None
-    input_tokens: int | None
-    output_tokens: int | None
-    usable: bool
-    answer_sha256: str
-
-
-class Record(BaseModel):
-    """One ledger record of the case."""
-
-    seq: int
-    kind: str
-    at: datetime
-    hash: str
-
-
-class CaseReport(BaseModel):
-    """Everything about one case. `reproduced` is None when its recordings cannot be read; `trouble` then says why."""
-
-    case: CaseDetail
-    run_id: str
-    run_label: str
-    mode: str
-    seed: int
-    explanation: Explanation | None
-    explanation_sha256: str | None
-    why: list[str]
-    asked: Asked | None
-    answers: list[Answered]
-    grant: Granted | None
-    data: list[DataAge]
-    models: list[ModelCall]
-    records: list[Record]
-    reproduced: bool | None
-    trouble: str | None
 
 
 def case_report(store: Store, case_id: str) -> CaseReport:
     """Gather the report; "not_found" for no such case."""
     detail = get_case(store, case_id)
     reproduced, trouble = _reproduced(store, case_id)
+    refused = _refused(store, detail)
     with store.db.read() as session:
         case = session.get_one(CaseRow, case_id)
         run = session.get_one(RunRow, case.run_id)
         told = session.get(ExplanationRow, case_id)
         approval = session.exec(select(ApprovalRow).where(ApprovalRow.case_id == case_id)).first()
         grant = session.exec(select(GrantRow).where(GrantRow.case_id == case_id)).first()
+        explanation = Explanation.model_validate(told.body) if told else None
         return CaseReport(
             case=detail, run_id=run.id, run_label=str(run.config.get("label", "")), mode=run.mode, seed=run.seed,
-            explanation=Explanation.model_validate(told.body) if told else None,
-            explanation_sha256=told.sha256 if told else None, why=_why(session, case),
+            explanation=explanation,
+            explanation_sha256=told.sha256 if told else None, why=_why(detail, refused), why_not=refused,
+            changes=_changes(refused, explanation),
+            similar=_similar(explanation), figures=_figures(explanation),
             asked=_asked(session, approval) if approval else None,
             answers=_answers(session, approval) if approval else [],
             grant=_grant(store, grant) if grant else None,
@@ -168,23 +77,34 @@ def _reproduced(store: Store, case_id: str) -> tuple[bool | None, str | None]:
         return None, f"{error.message} [{error.code}]"
 
 
-def _why(session: Session, case: CaseRow) -> list[str]:
-    """Why the case stands where it stands, in sentences; for what was not selected, who took the places."""
-    said = [f"The case is {case.state}" + (f": {case.reason}." if case.reason else ".")]
-    if case.state != "not_selected":
-        return said
-    rivals = session.exec(
-        select(CaseRow)
-        .where(
-            CaseRow.cycle_id == case.cycle_id, CaseRow.rank < case.rank, CaseRow.risk_effect != "reduces",
-            CaseRow.state != "not_selected",
-        )
-        .order_by(col(CaseRow.rank))
-    ).all()  # fmt: skip
-    if case.reason in ("capacity", "people_busy"):
-        names = ", ".join(f"{rival.symbol} (rank {rival.rank + 1})" for rival in rivals) or "nothing"
-        said.append(f"It ranked {case.rank + 1} in its session; the places that people have went to {names}.")
-    return said
+def _why(detail: CaseDetail, refused: WhyNot | None) -> list[str]:
+    """Why the case stands where it stands, in sentences; what would have changed it has its own chapter."""
+    if refused is None:
+        return [f"The case is {detail.state}" + (f": {detail.reason}." if detail.reason else ".")]
+    changes = {item.text for item in refused.changes}
+    return [text for text in refused.sentences if text not in changes]
+
+
+def _changes(refused: WhyNot | None, explanation: Explanation | None) -> tuple[Counterfactual, ...]:
+    if refused is not None and refused.changes:
+        return refused.changes
+    return explanation.counterfactuals if explanation else ()
+
+
+def _similar(explanation: Explanation | None) -> list[Similar]:
+    cases = explanation.similar_cases if explanation else ()
+    return [Similar.model_validate(item.model_dump(exclude={"summary"})) for item in cases]
+
+
+def _figures(explanation: Explanation | None) -> list[Figure]:
+    claims = explanation.claims if explanation else ()
+    return [Figure(claim=claim.id, **ref.model_dump()) for claim in claims for ref in claim.numbers]
+
+
+def _refused(store: Store, detail: CaseDetail) -> WhyNot | None:
+    if detail.state not in REFUSED or detail.proposal is None:
+        return None
+    return why_not(store, detail.id, today=False)
 
 
 def _asked(session: Session, row: ApprovalRow) -> Asked:
@@ -216,7 +136,8 @@ def _answers(session: Session, row: ApprovalRow) -> list[Answered]:
     rows = session.exec(select(DecisionRow).where(DecisionRow.approval_id == row.id).order_by(col(DecisionRow.id)))
     return [
         Answered(
-            principal=said.principal, decision=said.decision, at=said.decided_wall, reason_code=said.reason_code,
+            principal=said.principal, on_behalf_of=said.on_behalf_of, decision=said.decision, at=said.decided_wall,
+            reason_code=said.reason_code,
             reason=said.reason, digest=said.digest,
             seconds_viewed=view.seconds if (view := views.get(said.principal)) else None,
             evidence_opened=bool(view and view.evidence_opened),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 
-from api.reports.content import Audience, CaseReport
+from api.reports.types import Audience, CaseReport
 from tools.canonical import content_sha256
 
 STYLE = """
@@ -25,7 +26,11 @@ code { font: .8rem/1.4 ui-monospace, monospace; overflow-wrap: anywhere }
 .quiet { color: #5a6675 } .block { color: #a3231b; font-weight: 600 } .warn { color: #8a5a00; font-weight: 600 }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem } dt { color: #5a6675 } dd { margin: 0 }
 ol, ul { padding-left: 1.25rem } .wide { overflow-x: auto } footer { margin-top: 3rem; font-size: .8rem }
-@media print { body { padding: 0; max-width: none } h2 { break-after: avoid } tr { break-inside: avoid } }
+dl.facts { margin: .75rem 0 }
+@page { margin: 16mm 14mm }
+@media print {
+:root { font-size: 10.5px } .wide { overflow: visible } body { padding: 0; max-width: none }
+h2 { break-after: avoid } tr { break-inside: avoid } }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr } dt { margin-top: .4rem } }
 """
 POLICY = (
@@ -67,6 +72,12 @@ def _figure(value: Any, unit: str = "") -> str:
     return str(value)
 
 
+def _moment(value: Any) -> str:
+    """A moment to the second, in UTC."""
+    when = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 @cache
 def _environment() -> Environment:
     folder = files("api.reports")
@@ -78,4 +89,5 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.filters["md"] = _plain_text
     environment.filters["figure"] = _figure
+    environment.filters["moment"] = _moment
     return environment

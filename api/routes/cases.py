@@ -14,6 +14,7 @@ from api.schemas import Body, CaseBody, CaseDetail, Text
 from pipeline import overriding
 from pipeline.overrides import Override
 from pipeline.standing import acting_for
+from pipeline.why_not import WhyNot, why_not
 
 router = APIRouter(prefix="/cases", tags=["cases"])
 
@@ -35,6 +36,15 @@ def list_cases(store: StoreDep, query: Annotated[queries.CaseQuery, Query()]) ->
 def get_case(store: StoreDep, case_id: str) -> CaseDetail:
     """Show one case with its evidence, decisions, orders, fills, outcome and history."""
     return queries.get_case(store, case_id)
+
+
+@router.get("/{case_id}/why-not", dependencies=READ)
+def get_why_not(store: StoreDep, case_id: str) -> WhyNot:
+    """Say why an order was not carried out: who took its place, what would have changed it, what became of it.
+
+    404 for no such case, 422 for one that was not refused: it has an explanation.
+    """
+    return why_not(store, case_id)
 
 
 @router.post("/{case_id}/override", status_code=201)

@@ -9,7 +9,8 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from api.dependencies import READ, StoreDep
 from api.reports import render
-from api.reports.content import Audience, CaseReport, case_report
+from api.reports.content import case_report
+from api.reports.types import Audience, CaseReport
 
 router = APIRouter(prefix="/cases", tags=["cases"], dependencies=READ)
 Format = Literal["html", "markdown", "json"]

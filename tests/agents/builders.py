@@ -168,7 +168,7 @@ def past(count: int, excess: float | None) -> tuple[RecalledCase, ...]:
 def recall(cases: tuple[RecalledCase, ...], symbol: str = "IBM") -> Evidence:
     returns = [item.excess_return for item in cases if item.excess_return is not None]
     payload = {
-        "items": [{"case_id": c.case_id, "similarity": c.similarity, "excess_return": c.excess_return} for c in cases],
+        "items": [c.model_dump(include={"case_id", "symbol", "similarity", "excess_return"}) for c in cases],
         "n": len(returns), "mean_excess_return": sum(returns) / len(returns) if returns else None,
     }  # fmt: skip
     return Evidence.of("recall", "memory.recall", payload, event_time=AS_OF, known_at=AS_OF, symbol=symbol)

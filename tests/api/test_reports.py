@@ -135,9 +135,38 @@ def test_what_was_not_selected_says_who_took_the_places(http: TestClient, desk: 
             )
         ).all()
     page = report(http, row.id)
-    assert f"It ranked {row.rank + 1} in its session" in page
+    assert re.search(rf"It ranked {row.rank + 1} of \d+ in its session", page)
     assert [symbol for symbol in asked if symbol not in page] == []
     assert "Nobody was asked" in page
+
+
+def test_why_not_is_answered_for_what_was_left_out_and_for_nothing_else(http: TestClient, desk: Store) -> None:
+    left_out = case_in(desk, "not_selected")
+    told = http.get(f"/api/v1/cases/{left_out}/why-not").json()
+    assert told["because"].startswith("people can answer only so many")
+    assert {item["field"] for item in told["changes"]} >= {"places"}
+    assert told["last_selected"]["rank"] < told["rank"]
+    assert all(text in report(http, left_out) for text in (item["text"] for item in told["changes"]))
+    assert http.get(f"/api/v1/cases/{case_in(desk, 'done')}/why-not").status_code == 422
+    assert http.get("/api/v1/cases/case_nobody/why-not").status_code == 404
+
+
+def test_the_report_of_a_refused_case_does_not_move_with_the_run(http: TestClient, desk: Store) -> None:
+    left_out = case_in(desk, "not_selected")
+    before = report(http, left_out, audience="regulator")
+    asyncio.run(run_sessions(desk, sessions=1, stand_in="none", continue_run=True))
+    assert report(http, left_out, audience="regulator") == before
+
+
+def test_a_regulator_reads_where_each_figure_stands_and_who_was_lent_what(http: TestClient, desk: Store) -> None:
+    case_id = case_in(desk, "done")
+    body = http.get(f"/api/v1/cases/{case_id}/report", params={"format": "json"}).json()
+    for form in ("html", "markdown"):
+        page = report(http, case_id, audience="regulator", format=form)
+        assert "Where each figure stands" in page
+        assert [f["evidence_id"] for f in body["figures"] if f["evidence_id"] not in page] == []
+        assert "Similar past cases" in page
+        assert "Where each figure stands" not in report(http, case_id, format=form)
 
 
 def test_no_such_case_is_not_found(http: TestClient) -> None:

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Literal
 
-from tools.risk.types import Check, Limits, MarketView, PortfolioView
+from tools.risk.types import Check, Limits, MarketView, PortfolioView, Unit
 from tools.types import Proposal
-
-Unit = Literal["money", "share", "quantity", "price", "hours", "seconds", "count", "flag"]
 
 HOUSE = "house"
 CAPITAL = "15c3-5(c)(1)(i); RTS 6 Art. 15(4)"
@@ -83,6 +81,7 @@ class Situation:
 class Control:
     """One named rule. `bound` tells whether the limit is a maximum, a minimum or a flag that must be zero.
 
+    `limit` names the field of the limits file that holds it; None where the limit is the book's, the band's or none.
     The registry stamps rule, hardness and distance on what `evaluate` returns.
     """
 
@@ -93,6 +92,13 @@ class Control:
     evaluate: Callable[[Situation], Check]
     applies_to_reductions: bool = False
     hard: bool = True
+    limit: str | None = None
+
+    def blocks(self, situation: Situation) -> bool:
+        """Its verdict alone, for those who ask often."""
+        if (situation.reduces and not self.applies_to_reductions) or self.id in situation.overrides:
+            return False
+        return self.evaluate(situation).verdict == "block"
 
     def check(self, situation: Situation) -> Check:
         """Evaluate, unless the order only reduces and the control is about increases."""

@@ -170,6 +170,9 @@ class MarketView(Frozen):
     )
 
 
+Unit = Literal["money", "share", "quantity", "price", "hours", "seconds", "count", "flag"]
+
+
 class Check(Frozen):
     """One control's result. Blocks when value > maximum (or < minimum); equality passes.
 
@@ -180,7 +183,7 @@ class Check(Frozen):
     control: str
     value: Decimal | None
     limit: Decimal | None
-    unit: Literal["money", "share", "quantity", "price", "hours", "seconds", "count", "flag"]
+    unit: Unit
     verdict: Literal["pass", "warn", "block"]
     rule: str
     message: str
@@ -190,11 +193,18 @@ class Check(Frozen):
 
 
 class Counterfactual(Frozen):
-    """What a changed input would have made of the checks; computed by running them again."""
+    """What a changed input would have made of a case; computed by running checks, rank, plan or sizing again.
 
-    field: Literal["quantity", "price", "sector_cap", "equity"]
+    `original` and `changed` are in `unit`; of a vote they are the share of the proposal that it lets through. `name`
+    says which limit or whose vote is meant. `sector_cap` is what explanations of the first version call the limit
+    max_sector_share.
+    """
+
+    field: Literal["quantity", "price", "stop_price", "limit", "sector_cap", "equity", "confidence", "vote", "places"]
     original: Decimal
     changed: Decimal
-    verdict: Literal["pass", "block"]
+    verdict: Literal["pass", "block", "not_selected"]
     binding_control: str | None
     text: str
+    name: str | None = None
+    unit: Unit | None = None

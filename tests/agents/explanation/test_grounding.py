@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -107,6 +108,68 @@ def test_a_text_whose_figures_stand_in_evidence_is_grounded(text: str) -> None:
 )
 def test_a_figure_nothing_in_evidence_says_is_found(text: str) -> None:
     assert check(text, EVIDENCE).unresolved != ()
+
+
+TWO = (
+    held("proposal", {"side": "buy", "name": "International Business Machines Corp", "quantity": 150}, symbol="IBM"),
+    features(close=127.03, sma_50=121.25),
+    features("GE", close=15.8, sma_50=16.4, momentum_60=-0.08),
+    held("rate", {"series": "UST_10Y", "value": 3.42, "unit": "percent"}),
+    Evidence.of(
+        "rate", "test", {"series": "UST_10Y", "value": 3.28, "unit": "percent"}, event_time=AS_OF - timedelta(days=7),
+        known_at=AS_OF - timedelta(days=7),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "International Business Machines closed at 127.03.",
+        "Buy IBM On Strong Momentum",
+        "IBM closed at 127.03 and GE at 15.80.",
+        "IBM closed at 127.03; while it rose, GE fell.",
+        "IBM closed at 127.03, not below its fifty-session average of 121.25.",
+        "The close is above the average over fifty sessions.",
+        "GE has negative momentum; that of IBM is positive momentum.",
+        "The yield was 3.28 % on Friday, 6 November 2009.",
+        "The reviewer has no opinion. A veto would end it.",
+        "What the desk buys is 150 shares; it does not sell 150 shares.",
+        "The trend is up. The strategy is the same strategy as before.",
+    ],
+)
+def test_names_directions_and_dates_that_evidence_holds_are_grounded(text: str) -> None:
+    assert check(text, TWO).unresolved == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("It is Hewlett-Packard that closed at 127.03.", "Hewlett-Packard"),
+        ("MSFT closed at 127.03.", "MSFT"),
+        ("Intel fell.", "Intel"),
+        ("It comes from the reversion strategy.", "reversion strategy"),
+        ("GE closed at 127.03.", "127.03"),
+        ("GE closed at 15.80, above its fifty-session average of 16.40.", "above"),
+        ("The close is below the average over fifty sessions.", "below"),
+        ("IBM has negative momentum.", "negative momentum"),
+        ("The desk would sell 150 shares.", "sell"),
+        ("The yield fell from 3.28 % on 6 November 2009 to 3.42 % now.", "fell from"),
+        ("The yield is 3.28 %.", "3.28 %"),
+        ("IBM closed at 127.03 on 6 November 2009.", "6 November 2009"),
+        ("On Monday, 13 November 2009 it closed at 127.03.", "13 November 2009"),
+        ("Two out of three such cases end well.", "Two out of three"),
+        ("It doubled.", "doubled"),
+    ],
+)
+def test_a_name_a_direction_or_a_date_that_evidence_contradicts_is_found(text: str, found: str) -> None:
+    assert check(text, TWO).unresolved == (found,)
+
+
+def test_words_are_left_alone_where_only_numbers_are_asked_about() -> None:
+    text = "MSFT closed at 15.80, above its fifty-session average of 16.40."
+    assert check(text, TWO, words=False).ok
+    assert not check(text, TWO).ok
 
 
 def test_a_reference_leads_back_to_the_value() -> None:

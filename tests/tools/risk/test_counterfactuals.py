@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,10 +70,12 @@ def rerun(item: Counterfactual, proposal: Proposal, portfolio: PortfolioView, vi
             proposal = proposal.model_copy(update={"quantity": int(item.changed)})
         case "price":
             view = view.model_copy(update={"price": item.changed})
-        case "sector_cap":
-            limits = limits.model_copy(update={"max_sector_share": item.changed})
+        case "limit":
+            limits = limits.model_copy(update={str(item.name): item.changed})
+        case "stop_price":
+            proposal = proposal.model_copy(update={"stop_price": item.changed})
         case "equity":
-            same = dict.fromkeys(("equity", "peak_equity", "day_start_equity"), item.changed)
+            same: dict[str, Decimal] = dict.fromkeys(("equity", "peak_equity", "day_start_equity"), item.changed)
             portfolio = portfolio.model_copy(update=same)
     return "block" if verdict(check_order(proposal, portfolio, view, limits)) == "block" else "pass"
 
@@ -100,13 +103,56 @@ def test_a_blocked_order_learns_what_would_pass() -> None:
     assert (equity.changed, equity.verdict) == (D(1_500_000), "pass")
 
 
-def test_the_sector_cap_that_flips_is_named_when_the_sector_binds() -> None:
+def test_the_sector_limit_that_flips_is_named_when_the_sector_binds() -> None:
     portfolio = book(tech=232_000)
-    (passing,) = only(counterfactuals(order(170), portfolio, market(), LIMITS), "sector_cap")
-    assert (passing.original, passing.changed, passing.verdict) == (D("0.25"), D("0.2489"), "block")
-    (blocked,) = only(counterfactuals(order(190), portfolio, market(), LIMITS), "sector_cap")
+    (passing,) = only(counterfactuals(order(170), portfolio, market(), LIMITS), "limit")
+    assert (passing.name, passing.original, passing.changed) == ("max_sector_share", D("0.25"), D("0.2489"))
+    assert passing.verdict == "block"
+    (blocked,) = only(counterfactuals(order(190), portfolio, market(), LIMITS), "limit")
     assert (blocked.changed, blocked.verdict) == (D("0.2510"), "pass")
-    assert "25.10 %" in blocked.text
+    assert blocked.text == "With max sector share at 25.10 % instead of 25.00 % it would pass."
+
+
+@pytest.mark.parametrize(
+    ("changes", "proposal", "name", "changed"),
+    [
+        ({}, order(300), "max_trade_share", D("0.03")),
+        ({"trades_today": 40}, order(150), "max_trades_per_day", D(41)),
+        ({"loss_streak": 30}, order(150), "max_loss_streak", D(30)),
+        ({"peak_equity": D(1_250_000)}, order(150), "max_drawdown", D("0.2")),
+    ],
+)
+def test_whichever_control_blocks_its_own_limit_is_moved(
+    changes: dict[str, Any], proposal: Proposal, name: str, changed: Decimal
+) -> None:
+    (found,) = only(counterfactuals(proposal, book(**changes), market(), LIMITS), "limit")
+    assert (found.name, found.changed, found.verdict) == (name, changed, "pass")
+
+
+def test_a_minimum_is_moved_down_where_it_blocks_and_up_where_it_does_not() -> None:
+    tiny = market("0.90").model_copy(update={"adv": D(50_000)})
+    small = order(100).model_copy(update={"reference_price": D("0.9"), "band": PriceBand(low=D("0.5"), high=D(1))})
+    small = small.model_copy(update={"stop_price": D("0.4")})
+    (found,) = only(counterfactuals(small, book(), tiny, LIMITS), "limit")
+    assert (found.name, found.changed, found.verdict) == ("min_order_notional", D(90), "pass")
+
+
+def test_no_single_limit_is_named_where_two_block() -> None:
+    assert only(counterfactuals(order(300), book(trades_today=40), market(), LIMITS), "limit") == []
+
+
+def test_the_nearest_stop_that_flips_the_risk_is_named() -> None:
+    held_risk = tuple(
+        PendingOrder(symbol=f"R{n}", side="buy", quantity=100, price=D(100), sector="X", stop_price=None)
+        for n in range(4)
+    )
+    risky = book(pending=(*held_risk, held_risk[0].model_copy(update={"symbol": "R9", "price": D(92)})))
+    (passing,) = only(counterfactuals(order(150), risky, market(), LIMITS), "stop_price")
+    assert (passing.original, passing.changed, passing.verdict) == (D(95), D("94.66"), "block")
+    assert passing.binding_control == "total_open_risk"
+    wide = order(150).model_copy(update={"stop_price": D(90)})
+    (blocked,) = only(counterfactuals(wide, risky, market(), LIMITS), "stop_price")
+    assert (blocked.changed, blocked.verdict) == (D("94.67"), "pass")
 
 
 def test_the_nearest_price_beyond_the_band_is_named() -> None:
@@ -140,17 +186,20 @@ def test_every_counterfactual_is_true_nearest_and_says_what_it_holds(
 ) -> None:
     proposal, portfolio, view = order(quantity), book(str(equity), tech), market(str(D(price) / 100))
     now = "block" if verdict(check_order(proposal, portfolio, view, LIMITS)) == "block" else "pass"
-    steps = {"sector_cap": D("0.0001"), "equity": D(1)}
+    steps = {
+        ("limit", "share"): D("0.0001"), ("limit", "money"): D("0.01"), ("equity", "money"): D(1),
+        ("stop_price", "price"): D("0.01"),
+    }  # fmt: skip
     for item in counterfactuals(proposal, portfolio, view, LIMITS):
         assert rerun(item, proposal, portfolio, view, LIMITS) == item.verdict
-        if item.field in steps:
+        if step := steps.get((item.field, str(item.unit))):
             assert item.verdict != now
             nearer = item.model_copy(
-                update={"changed": item.changed + steps[item.field] * (1 if item.changed < item.original else -1)}
+                update={"changed": item.changed + step * (1 if item.changed < item.original else -1)}
             )
             assert rerun(nearer, proposal, portfolio, view, LIMITS) == now
         figures = [D(text.replace(",", "")) for text in re.findall(r"\d[\d,]*\.?\d*", item.text)]
-        scale = 100 if item.field == "sector_cap" else 1
+        scale = 100 if item.unit == "share" else 1
         assert {figure / scale for figure in figures} == {item.changed, item.original}
 
 

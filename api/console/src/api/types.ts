@@ -134,7 +134,7 @@ export interface Counterfactual {
   field: string;
   original: string;
   changed: string;
-  verdict: "pass" | "block";
+  verdict: "pass" | "block" | "not_selected";
   binding_control: string | null;
   text: string;
 }
@@ -227,6 +227,17 @@ export interface RecalledCase {
   opened: string;
   excess_return: number | null;
   summary: string;
+}
+
+export interface WhyNot {
+  case_id: string;
+  because: string;
+  rank: number;
+  proposals: number;
+  taken_by: { case_id: string; symbol: string; strategy: string; rank: number; state: string | null }[];
+  changes: Counterfactual[];
+  override: "possible" | "asked" | "none";
+  sentences: string[];
 }
 
 export interface Explanation {

@@ -11,9 +11,12 @@ import { ExplanationPanels } from "../parts/explanation";
 import { OverrideNotice, OverridePanel } from "../parts/override";
 import { ProposalFacts, ReviewLines } from "../parts/proposal";
 import { FillsTable, OrdersTable } from "../parts/tables";
+import { WhyNotPanel } from "../parts/why_not";
 import { money, percent, words } from "../lib/format";
 import { link } from "../lib/router";
 import { day, instant } from "../lib/time";
+
+const UNASKED = new Set(["not_selected", "blocked"]);
 
 /** The whole life of one case: what was explained, who decided, what was sent and filled, how it ended. */
 export function CasePage({ id }: { id: string }) {
@@ -54,7 +57,9 @@ export function CasePage({ id }: { id: string }) {
       {explained.data
         ? <ExplanationPanels explanation={explained.data} evidence={item.evidence} />
         : explained.error
-          ? <Notice>No explanation was made: only a case that is asked, or that acts, is explained.</Notice>
+          ? UNASKED.has(item.state) && item.proposal
+            ? <WhyNotPanel id={id} />
+            : <Notice>No explanation was made: only a case that is asked, or that acts, is explained.</Notice>
           : <Loading what="the explanation" />}
       <Panel title="Proposal"><ProposalFacts item={item} equity={null} /></Panel>
       <Panel title="Evidence" aside={`${item.evidence.length} items`}>

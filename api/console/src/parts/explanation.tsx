@@ -8,12 +8,12 @@ import { Empty, Panel, State, Tag } from "./basics";
 import { showEvidence } from "./evidence";
 
 export function Counterfactuals({ items }: { items: readonly Counterfactual[] }) {
-  if (items.length === 0) return <Empty>No change of size, price or limits within reach would alter the verdict.</Empty>;
+  if (items.length === 0) return <Empty>No single change within reach would alter the verdict.</Empty>;
   return (
     <ul className="lines">
       {items.map((item, i) => (
         <li key={i}>
-          <Tag tone={item.verdict === "pass" ? "good" : "bad"}>{item.verdict}</Tag> {item.text}
+          <Tag tone={item.verdict === "pass" ? "good" : "bad"}>{words(item.verdict)}</Tag> {item.text}
           {item.binding_control && <span className="muted"> ({words(item.binding_control)})</span>}
         </li>
       ))}
