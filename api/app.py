@@ -21,6 +21,7 @@ from api.routes import (
     chat,
     day,
     desk,
+    evidence,
     explanations,
     halts,
     health,
@@ -67,8 +68,9 @@ def _operation_id(route: APIRoute) -> str:
 
 
 AREAS = (
-    health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, changes, ledger, book,
-    risk, day, notifications, sla, replays, reports, strategies,
+    health, session, people, desk, approvals, attention, cases, explanations, evidence, chat, halts, law, changes,
+    ledger,
+    book, risk, day, notifications, sla, replays, reports, strategies,
 )  # fmt: skip
 
 
