@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from sqlmodel import Session, col, select
@@ -150,9 +151,8 @@ def changes(session: Session, run: RunRow, since: date) -> Changes | None:
     )  # fmt: skip
 
 
-def _equity(curve: object, since: date) -> tuple[Figure, ...]:
+def _equity(rows: Sequence[EquityRow], since: date) -> tuple[Figure, ...]:
     """Equity at the last close not after `since`, and now; nothing when either is missing or on a later page."""
-    rows = list(curve)  # type: ignore[call-overload]
     before = next((i for i in range(len(rows) - 1, -1, -1) if rows[i].session <= since), None)
     if before is None or before == len(rows) - 1 or len(rows) > CURVE_SHOWN:
         return ()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlmodel import Session
 
@@ -44,6 +44,9 @@ from pipeline.store import Principal, Store, active_run
 from pipeline.strategies import NAMES
 from tools.semantic.entities import surface_forms
 from tools.types import ORDER_KINDS, Finding, Side
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class OpensCase(Protocol):
@@ -174,15 +177,17 @@ class StoreTools:
         )
         return Opened(case_id=case_id)
 
-    async def _compute(self, tool: str, compute: Callable[..., Any], *given: Any) -> Any:
+    async def _compute(
+        self, tool: str, compute: Callable[Concatenate[Store, P], T], *given: P.args, **named: P.kwargs
+    ) -> T:
         require_may(self.reader, tool)
-        return await asyncio.to_thread(compute, self._store, *given)
+        return await asyncio.to_thread(compute, self._store, *given, **named)
 
-    async def _read(self, tool: str, find: Callable[[Session, RunRow], Any], nothing: Any) -> Any:
+    async def _read(self, tool: str, find: Callable[[Session, RunRow], T], nothing: T) -> T:
         """Run one read over the active run; `nothing` before the first one."""
         require_may(self.reader, tool)
 
-        def read() -> Any:
+        def read() -> T:
             with self._store.db.read() as session:
                 run = active_run(session)
                 return nothing if run is None else find(session, run)

@@ -31,7 +31,7 @@ VAR CVAR PNL NAV SLA ADV ATR VIX USD US EU AI API CLI ETF OK FYI ASAP P L SEC CE
 _ABBREVIATIONS = frozenset(_NO_TICKERS.split())
 _LEADS_TO_NAME = """
 buy buys buying bought sell sells selling sold hold holding own owning trade traded skip skipped in on of about for to
-veto vetoed reject rejected block blocked propose proposed proposing explain not and with
+veto vetoed reject rejected block blocked propose proposed proposing explain
 """
 _BEFORE_NAME = frozenset(_LEADS_TO_NAME.split())
 _STEMS = sorted(
@@ -92,6 +92,8 @@ class _Reader:
             self._take("case", self.found.cases, word.text if _CASE.fullmatch(word.text) else word.text[5:], 1)
         elif (day := day_at(lows, self.universe)) is not None:
             self._take("day", self.found.days, day.day, day.length)
+        elif (amount := amount_at(lows)) is not None:
+            self._take("amount", self.found.amounts, amount, amount.length)
         elif (limit := _limit_at(lows, self.supposing)) is not None:
             self._take("limit", self.found.limits, limit[0], limit[1])
         elif (company := self._company(lows)) is not None:
@@ -102,8 +104,6 @@ class _Reader:
             self._take("strategy", self.found.strategies, word.low, 1)
         elif (symbol := self._symbol(word)) is not None:
             self._take("symbol", self.found.symbols, symbol, 1)
-        elif (amount := amount_at(lows)) is not None:
-            self._take("amount", self.found.amounts, amount, amount.length)
         else:
             self.found.rest.append(word)
             self.at += 1

@@ -19,6 +19,7 @@ RULES: tuple[tuple[IntentName, str], ...] = (
     ("what_if_limit", "IF LIMITS"),
     ("what_changed", "CHANGE SINCE|<day>|LASTTIME|TODAY -WHY"),
     ("what_changed", "CHANGE LASTTIME"),
+    ("what_would_change", "COUNTER"),
     ("what_would_change", "WOULD FLIP -WHY"),
     ("what_would_change", "FLIP WOULD|DECISIONS -WHY -SINCE -LASTTIME -<day>"),
     ("why_not", "WHY|EXPLAIN NOT"),

@@ -15,8 +15,9 @@ from agents.operator.words import POLITE
 _SUPPOSING = re.compile(r"\b(?:what\s+if|if|suppos\w*|imagine|assum\w*|hypothetical\w*|had we|whatif)\b", re.IGNORECASE)
 _POLITE = sorted((tuple(text.split()) for text in POLITE), key=len, reverse=True)
 _MEASURES: tuple[tuple[str, Measure], ...] = (
+    ("PROTECTION", "protection"),
     ("VAR", "var"), ("DRAWDOWN", "drawdown"), ("STRESS", "stress"), ("VOLATILITY", "volatility"), ("BETA", "beta"),
-    ("CONCENTRATION", "concentration"), ("PROTECTION", "protection"), ("EQUITY", "equity"),
+    ("CONCENTRATION", "concentration"), ("EQUITY", "equity"),
 )  # fmt: skip
 _DIMENSIONS: tuple[tuple[str, Dimension], ...] = (
     ("SECTORS", "sector"), ("STRATEGIES", "strategy"), ("AGENTS", "agent"), ("SYMBOLS", "symbol"),
@@ -100,31 +101,40 @@ def _is_question(word: Word) -> bool:
 
 
 def _acting(words: Sequence[Word], found: Entities) -> Intent | None:
-    """What a demand wants done: the first clause that begins with a verb that would act."""
+    """What a demand wants done: of all clauses that begin with a verb that would act, the gravest."""
     if [word.low for word in words if not word.is_mark] in (["do", "it"], ["do", "it", "now"], ["do", "that"]):
         return Intent(name="refused", wish="decide")
-    for clause in _clauses(words):
-        head, classes = clause[0], clause[0].classes
-        rest = {one for word in clause[1:] for one in word.classes}
-        if head.low == "do" or not classes:
-            continue
-        if "PROPOSE" in classes:
-            return _proposed(clause, found)
-        if "RESUME" in classes:
-            return _aimed(Intent(name="resume"), found)
-        if "HALT" in classes:
-            return _aimed(_halting(clause), found)
-        if "ADJUST" in classes:
-            return Intent(name="refused", wish="limits" if found.limits or "LIMITS" in rest else "desk")
-        if "DECIDE" in classes:
-            return Intent(name="refused", wish="decide")
-        if "ORDER" in classes or "BUY" in classes or "SELL" in classes:
-            return Intent(
-                name="refused", wish="trade", side=_side(clause), symbol=_first(found.symbols),
-                quantity=_quantity(found),
-            )  # fmt: skip
-    if any("HALT" in word.classes for word in words) and words[0].low == "how" and "not" not in _lows(words):
-        return _aimed(_halting(words), found) if _lows(words) & {"i", "we", "to"} else None
+    demands = [one for clause in _clauses(words) if (one := _demand(clause, found))]
+    if demands:
+        return min(demands, key=_gravity)
+    if words[0].low == "how" and "not" not in _lows(words) and _lows(words) & {"i", "we", "to"}:
+        return _aimed(_halting(words), found) if any("HALT" in word.classes for word in words) else None
+    return None
+
+
+def _gravity(intent: Intent) -> int:
+    """A halt before everything, a decision before what else is refused, and opening a case last."""
+    if intent.name != "refused":
+        return {"halt": 0, "resume": 2}.get(intent.name, 6)
+    return {"decide": 1, "limits": 3, "trade": 4}.get(intent.wish or "", 5)
+
+
+def _demand(clause: Sequence[Word], found: Entities) -> Intent | None:
+    head, classes = clause[0], clause[0].classes
+    rest = {one for word in clause[1:] for one in word.classes}
+    if "PROPOSE" in classes:
+        return _proposed(clause, found)
+    if "RESUME" in classes:
+        return _aimed(Intent(name="resume"), found)
+    if "HALT" in classes:
+        return _aimed(_halting(clause), found)
+    if "ADJUST" in classes or (head.low == "change" and clause[1:] and not rest & {"SINCE", "LASTTIME", "TODAY"}):
+        return Intent(name="refused", wish="limits" if found.limits or "LIMITS" in rest else "desk")
+    if "DECIDE" in classes:
+        return Intent(name="refused", wish="decide")
+    if classes & {"ORDER", "BUY", "SELL"}:
+        trade = {"side": _side(clause), "symbol": _first(found.symbols), "quantity": _quantity(found)}
+        return Intent.model_validate({"name": "refused", "wish": "trade", **trade})
     return None
 
 

@@ -10,11 +10,11 @@ from agents.operator.slots import Intent
 from tools.errors import AccessError, ApprovalError, DataError, HomeError, ToolRejected
 
 EXAMPLES = (
-    "why did we buy AAPL, why not XOM", "what changed since the last session", "what is our exposure by sector",
+    "why did we buy IBM, why not XOM", "what changed since the last session", "what is our exposure by sector",
     "what is the value at risk", "how close are we to the sector cap", "what is waiting",
     "what would have changed that case", "compare it with last time", "what if the sector cap were five percent",
-    "what if we bought a hundred AAPL", "what if the market fell ten percent", "how did AAPL end",
-    "propose selling a hundred AAPL", "are there findings",
+    "what if we bought a hundred IBM", "what if the market fell ten percent", "how did IBM end",
+    "propose selling a hundred IBM", "are there findings",
 )  # fmt: skip
 _DOORS = {
     "decide": "A case is decided on the Approvals page, or with `quarterdeck approvals approve ID --reason TEXT` (or "

@@ -29,8 +29,7 @@ _CLASSES: dict[str, str] = {
     "WAIT": "wait waits waiting queue queued pending approval approvals outstanding undecided inbox",
     "DECISIONS": "decide decision decisions",
     "WOULD": "would could might",
-    "FLIP": "change changed flip flipped flips differently otherwise alter altered pass passed counterfactual "
-    "counterfactuals",
+    "FLIP": "change changed flip flipped flips differently otherwise alter altered pass passed",
     "IF": "if suppose supposing imagine assume assuming hypothetically",
     "COMPARE": "compare compared compares comparing comparison versus vs differ differs difference differences "
     "different",
@@ -49,8 +48,10 @@ _CLASSES: dict[str, str] = {
     "broken degraded trouble",
     "PACE": "sla fast quickly slow slowly pace",
     "HELP": "help commands abilities",
-    "FALL": "fall falls fell drop drops crash crashes decline declines lose loses lost plunge plunges sink sinks",
-    "RISE": "rise rises rose gain gains rally rallies jump jumps climb climbs",
+    "FALL": "fall falls fell fallen drop drops dropped crash crashes crashed decline declines declined lose loses lost "
+    "plunge plunges plunged sink sinks sank",
+    "RISE": "rise rises rose risen gain gains gained rally rallies rallied jump jumps jumped climb climbs climbed",
+    "COUNTER": "counterfactual counterfactuals",
     "MARKET": "market index",
     "WHAT": "what which how who when where",
     "SHOW": "show list tell give",
@@ -80,7 +81,7 @@ but any some more most less no ok okay hi hey hello thanks thank good next per e
 under between because who whom its want like need know see get make made think believe still yet again after before
 during while today's right morning tonight ask answer question want wants time times day days week month session
 last previous yesterday first second third best worst weather story joke love low high price prices cost long short
-size total overall current currently against decided
+size total overall current currently against decided asked shown told chosen selected considered sing
 """
 _FILLERS = frozenset(_FILLER_WORDS.split())
 """Ordinary words: never taken for a ticker in small letters and never for a misspelt word of the grammar."""
