@@ -53,7 +53,7 @@ class OpensCase(Protocol):
     """Opens a case for a person and returns its id; ApprovalError when it cannot."""
 
     def __call__(
-        self, store: Store, symbol: str, side: Side, quantity: int, *, principal: Principal, reason: str
+        self, store: Store, symbol: str, side: Side, quantity: int, /, *, principal: Principal, reason: str
     ) -> str: ...
 
 

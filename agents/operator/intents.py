@@ -11,6 +11,7 @@ from agents.operator.grammar import intent_of
 from agents.operator.slots import Dimension, Intent, IntentName, Measure, Remembered, Universe
 from agents.operator.tokens import Word
 from agents.operator.words import POLITE
+from tools.types import Side
 
 _SUPPOSING = re.compile(r"\b(?:what\s+if|if|suppos\w*|imagine|assum\w*|hypothetical\w*|had we|whatif)\b", re.IGNORECASE)
 _POLITE = sorted((tuple(text.split()) for text in POLITE), key=len, reverse=True)
@@ -178,7 +179,7 @@ def _ask_back(intent: Intent, missing: str, choices: tuple[str, ...] = ()) -> In
     )
 
 
-def _side(words: Sequence[Word]) -> str | None:
+def _side(words: Sequence[Word]) -> Side | None:
     for word in words:
         if "BUY" in word.classes or word.low == "cover":
             return "buy"

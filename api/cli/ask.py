@@ -25,7 +25,8 @@ def ask(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask the desk, e.g. "why did we not buy IBM?". It answers; it cannot approve, halt or trade."""
+    """Ask the desk, e.g. "why did we not buy IBM?". It answers from the desk's records and names them; it cannot
+    approve, halt or trade. With --json: what was understood (intent, slots) and each figure with its record."""
     from api.cli.desk import open_desk
 
     call = Call.of(ctx, home, as_json)

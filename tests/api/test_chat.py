@@ -19,13 +19,14 @@ from pipeline.headless import run_sessions
 from pipeline.operator_rights import NEEDED
 from pipeline.operator_tools import operator_tools
 from pipeline.roles import ROLES, SCOPES_OF, Identity
-from pipeline.store import Store
+from pipeline.store import Principal, Store
 from tests.api.conftest import BASE_URL
 from tests.api.test_roles import NEEDED as DOORS
 from tests.people_help import add, key_of, make_passwords_cheap
 from tests.pipeline import life
 from tests.pipeline.test_policy_replay import sizes
 from tools.errors import AccessError
+from tools.types import Side
 
 QUESTIONS = (
     "what is waiting?", "exposure by sector", "what is our exposure?", "exposure by strategy", "risk", "limits",
@@ -123,8 +124,8 @@ async def test_a_key_without_reading_is_told_nothing(store: Store) -> None:
 async def test_a_viewer_opens_no_case_and_without_a_way_nobody_does(store: Store) -> None:
     opened: list[str] = []
 
-    def opens(_store: Store, symbol: str, *_: object, principal: Any, reason: str) -> str:
-        opened.append(f"{principal.name} {symbol} {reason}")
+    def opens(_: Store, symbol: str, side: Side, quantity: int, *, principal: Principal, reason: str) -> str:
+        opened.append(f"{principal.name} {side} {quantity} {symbol} {reason}")
         return "case_1"
 
     viewer = operator_tools(store, Identity("eve", "viewer", "person", SCOPES_OF["viewer"]), opens)
@@ -134,7 +135,7 @@ async def test_a_viewer_opens_no_case_and_without_a_way_nobody_does(store: Store
     assert await operator_tools(store, operator).propose("EL", "sell", 10, "now") is None
     made = await operator_tools(store, operator, opens).propose("EL", "sell", 10, "now")
     assert made is not None
-    assert opened == ["ann EL now"]
+    assert opened == ["ann sell 10 EL now"]
 
 
 def test_a_thread_goes_on_is_listed_and_can_be_put_away(client: TestClient) -> None:
