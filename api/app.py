@@ -22,6 +22,7 @@ from api.routes import (
     day,
     desk,
     drills,
+    evidence,
     explanations,
     findings,
     halts,
@@ -72,8 +73,9 @@ def _operation_id(route: APIRoute) -> str:
 
 
 AREAS = (
-    health, session, people, desk, approvals, attention, cases, explanations, chat, halts, law, changes, ledger, book,
-    findings, risk, reconciliation, day, notifications, sla, replays, reports, strategies, drills, tickets, models,
+    health, session, people, desk, approvals, attention, cases, explanations, evidence, chat, halts, law, changes,
+    ledger, book, findings, risk, reconciliation, day, notifications, sla, replays, reports, strategies, drills,
+    tickets, models,
 )  # fmt: skip
 
 

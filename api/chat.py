@@ -7,70 +7,86 @@ question and not with the API, which must be able to take a halt without them.
 
 from __future__ import annotations
 
-import re
-import secrets
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import col, select
 from starlette.concurrency import run_in_threadpool
 
-from memory.tables import ChatRow, EvidenceRow
-from pipeline.store import Principal, Store
+from pipeline.roles import Identity
+from pipeline.store import Store
+from tools.canonical import plain
 from tools.errors import QuarterdeckError
-
-_EVIDENCE_ID = re.compile(r"\bev_[0-9a-f]{16}\b")
 
 
 class ChatEvent(TypedDict):
-    """One event of the stream: `token` has text, `done` the thread and evidence, `error` a code and a message."""
+    """One event of the stream, in this order: `asked` (the question is kept), `looking` at a tool, `token` with text
+    and where it stands (`ref`), and at last `done` with the evidence, what was understood, the figures and what the
+    console may open, or `error` with a code and a message.
+    """
 
-    type: Literal["token", "done", "error"]
+    type: Literal["asked", "looking", "token", "done", "error"]
     text: NotRequired[str]
+    tool: NotRequired[str]
+    ref: NotRequired[dict[str, str]]
+    value: NotRequired[str]
+    unit: NotRequired[str]
     thread_id: NotRequired[str]
     evidence_ids: NotRequired[list[str]]
+    intent: NotRequired[str]
+    slots: NotRequired[dict[str, str]]
+    figures: NotRequired[list[dict[str, str]]]
+    action: NotRequired[dict[str, Any] | None]
+    dropped: NotRequired[int]
     code: NotRequired[str]
     message: NotRequired[str]
 
 
-async def converse(store: Store, principal: Principal, text: str, thread_id: str | None) -> AsyncIterator[ChatEvent]:
-    """Stream the answer to one question. A failure after the first token ends the stream with an `error` event."""
+async def converse(store: Store, reader: Identity, text: str, thread_id: str | None) -> AsyncIterator[ChatEvent]:
+    """Stream the answer to one question. A failure after the first event ends the stream with an `error` event."""
     from agents.operator.node import answer
+    from agents.operator.output import Looking, Reply, Span
     from pipeline.operator_tools import chat_context, operator_tools
+    from pipeline.threads import keep_answer, keep_question
+    from pipeline.tickets import open_ticket
 
-    thread = thread_id or f"thread_{secrets.token_hex(8)}"
-    said: list[str] = []
     try:
-        await run_in_threadpool(_keep, store, thread, "person", principal.name, text, [])
-        async for chunk in answer(text, operator_tools(store, principal), chat_context(store)):
-            said.append(chunk)
-            yield {"type": "token", "text": chunk}
-        whole = "".join(said)
-        cited = await run_in_threadpool(_cited, store, whole)
-        await run_in_threadpool(_keep, store, thread, "operator", "operator", whole, cited)
+        asked = await run_in_threadpool(keep_question, store, reader.principal(), text, thread_id)
+        yield {"type": "asked", "thread_id": asked.thread_id}
+        tools = operator_tools(store, reader, opens_case=open_ticket)
+        spans: list[Span] = []
+        reply: Reply | None = None
+        async for piece in answer(text, tools, chat_context(store), asked.earlier):
+            if isinstance(piece, Looking):
+                yield {"type": "looking", "tool": piece.tool}
+            elif isinstance(piece, Span):
+                spans.append(piece)
+                yield _token(piece)
+            else:
+                reply = piece
+        assert reply is not None
+        cited = await run_in_threadpool(keep_answer, store, asked, spans, reply)
     except QuarterdeckError as error:
         yield {"type": "error", "code": error.code, "message": error.message}
     except DBAPIError:
         yield {"type": "error", "code": "store_unavailable", "message": "the database did not answer: try again"}
     else:
-        yield {"type": "done", "thread_id": thread, "evidence_ids": cited}
+        yield {
+            "type": "done", "thread_id": asked.thread_id, "evidence_ids": list(cited), "intent": reply.intent.name,
+            "slots": reply.intent.said, "figures": [_figure(span) for span in spans if span.value is not None],
+            "action": plain(reply.action) if reply.action else None, "dropped": reply.dropped,
+        }  # fmt: skip
 
 
-def _keep(store: Store, thread: str, role: str, principal: str, text: str, evidence_ids: list[str]) -> None:
-    with store.db.write() as session:
-        session.add(
-            ChatRow(
-                thread_id=thread, role=role, principal=principal, text=text, evidence_ids=evidence_ids,
-                at_wall=datetime.now(UTC),
-            )
-        )  # fmt: skip
+def _token(span: Any) -> ChatEvent:
+    event: ChatEvent = {"type": "token", "text": span.text}
+    if span.ref is not None:
+        event["ref"] = {"record": span.ref.record, "pointer": span.ref.pointer}
+    return event
 
 
-def _cited(store: Store, text: str) -> list[str]:
-    """Evidence ids named in the answer that exist; an id that was made up is not passed on as evidence."""
-    named = list(dict.fromkeys(_EVIDENCE_ID.findall(text)))
-    with store.db.read() as session:
-        known = set(session.exec(select(EvidenceRow.id).where(col(EvidenceRow.id).in_(named))))
-    return [evidence_id for evidence_id in named if evidence_id in known]
+def _figure(span: Any) -> dict[str, str]:
+    return {
+        "text": span.text, "value": plain(span.value), "unit": span.unit, "record": span.ref.record,
+        "pointer": span.ref.pointer,
+    }  # fmt: skip

@@ -1,50 +1,59 @@
-"""What the operator agent may read: callables over SQL, each one a plain read. None of them can act."""
+"""What the operator agent may read, as callables over SQL and the risk tools, each held against its person's rights.
+
+All of them read or compute. `propose` opens a case through the one function given for it, or says that none was given.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from agents.explanation.output import Explanation
-from agents.operator.output import (
+from agents.operator.facts import (
     CaseFacts,
-    ChangeFacts,
-    DecisionFacts,
+    Changes,
     DeskFacts,
-    FillFacts,
+    Figure,
     HaltFacts,
-    LimitUse,
+    Opened,
     PositionFacts,
+    Supposed,
     WaitingFacts,
 )
+from agents.operator.slots import Universe
 from agents.opinion import Context
-from memory.tables import (
-    ActivationRow,
-    ApprovalRow,
-    CaseRow,
-    DecisionRow,
-    ExplanationRow,
-    FillRow,
-    FindingRow,
-    LedgerRow,
-    OutcomeRow,
-    PositionRow,
-    RunRow,
-)
-from pipeline.book import open_positions
+from memory.tables import CaseRow, ExplanationRow, RunRow
+from pipeline import operator_facts as facts
+from pipeline import operator_measures as measures
+from pipeline import supposing
 from pipeline.budget import CHAT
 from pipeline.context import agent_context
 from pipeline.desk_view import desk_view
-from pipeline.findings import still_open
-from pipeline.store import Principal, Store, active_run, now
-from tools.risk.limits import load_limits
-from tools.types import ORDER_KINDS, Finding, Review
+from pipeline.feed import market_of
+from pipeline.operator_rights import require_may
+from pipeline.risk_view import closed_tick
+from pipeline.roles import SCOPES_OF, Identity
+from pipeline.store import Principal, Store, active_run
+from pipeline.strategies import NAMES
+from tools.data.types import MarketData
+from tools.semantic.entities import surface_forms
+from tools.types import ORDER_KINDS, Finding, Side
 
-CASES_SHOWN = 20
-SEVERITY_ORDER = {"critical": 0, "warning": 1, "info": 2}
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class OpensCase(Protocol):
+    """Opens a case for a person and returns its id; ApprovalError when it cannot."""
+
+    def __call__(
+        self, store: Store, symbol: str, side: Side, quantity: int, /, *, principal: Principal, reason: str
+    ) -> str: ...
 
 
 def chat_context(store: Store) -> Context:
@@ -55,28 +64,42 @@ def chat_context(store: Store) -> Context:
     return agent_context(store, run_id, CHAT)
 
 
-def operator_tools(store: Store, principal: Principal) -> StoreTools:
+def operator_tools(store: Store, reader: Identity, opens_case: OpensCase | None = None) -> StoreTools:
     """The tools of one person's conversation."""
-    return StoreTools(store, principal)
+    return StoreTools(store, reader, opens_case)
+
+
+def reader_of(principal: Principal) -> Identity:
+    """Somebody of whom only the name is known: they are told what every viewer may see."""
+    return Identity(principal.name, "viewer", "person", SCOPES_OF["viewer"], principal.session_id, principal.address)
 
 
 class StoreTools:
-    """OperatorTools over the store."""
+    """OperatorTools over the store. AccessError for what the reader may not see."""
 
-    def __init__(self, store: Store, principal: Principal) -> None:
-        self._store = store
-        self.principal = principal
+    def __init__(self, store: Store, reader: Identity, opens_case: OpensCase | None = None) -> None:
+        self._store, self.reader, self._opens_case = store, reader, opens_case
+
+    async def universe(self) -> Universe:
+        def find(_session: Session, run: RunRow) -> Universe:
+            market = market_of(self._store, run)
+            last = market.sessions.index(closed_tick(run, market).session)
+            names, forms, sectors = _names(market)
+            return Universe(
+                names=names, forms=forms, sectors=sectors, strategies=NAMES, sessions=market.sessions[: last + 1]
+            )
+
+        return await self._read("universe", find, Universe())
 
     async def desk(self) -> DeskFacts | None:
+        require_may(self.reader, "desk")
         view = await asyncio.to_thread(desk_view, self._store)
         if view.run is None:
             return None
         return DeskFacts(
-            mode=view.mode, label=view.label, session=view.session, session_index=view.session_index or 0,
-            sessions_total=view.sessions_total, phase=view.phase, stage=view.stage, equity=view.equity,
-            equity_start=view.equity_start, cash=view.cash, gross=view.gross, drawdown=Decimal(str(view.drawdown)),
+            mode=view.mode, label=view.label, session=view.session, phase=view.phase, equity=view.equity,
+            cash=view.cash, gross=view.gross, drawdown=Decimal(str(view.drawdown)),
             day_change=Decimal(str(view.day_change)), positions=view.positions, waiting=view.waiting,
-            reasoner=view.reasoner,
             halts=tuple(
                 HaltFacts(
                     halt_id=h.id, action=h.action, scope=h.scope, target=h.target, reason=h.reason,
@@ -87,176 +110,91 @@ class StoreTools:
         )  # fmt: skip
 
     async def positions(self) -> tuple[PositionFacts, ...]:
-        return await asyncio.to_thread(self._read, _positions, ())
+        return await self._read("positions", facts.positions, ())
+
+    async def exposure(self, dimension: str) -> tuple[Figure, ...]:
+        return await self._compute("exposure", measures.exposure, dimension)
+
+    async def risk(self) -> tuple[Figure, ...]:
+        return await self._compute("risk", measures.risk)
+
+    async def limits_used(self) -> tuple[Figure, ...]:
+        return await self._compute("limits_used", measures.limits_used)
 
     async def waiting(self) -> tuple[WaitingFacts, ...]:
-        return await asyncio.to_thread(self._read, _waiting, ())
+        return await self._read("waiting", facts.waiting, ())
 
-    async def find_case(self, symbol: str) -> tuple[CaseFacts, ...]:
+    async def find_cases(self, symbol: str | None, strategy: str | None) -> tuple[CaseFacts, ...]:
         def find(session: Session, run: RunRow) -> tuple[CaseFacts, ...]:
-            rows = session.exec(
-                select(CaseRow)
-                .where(CaseRow.run_id == run.id, CaseRow.symbol == symbol.upper(), col(CaseRow.kind).in_(ORDER_KINDS))
-                .order_by(col(CaseRow.opened_index).desc(), col(CaseRow.rank))
-                .limit(CASES_SHOWN)
-            ).all()
-            return tuple(_case(session, row) for row in rows)
+            return facts.cases(session, run, symbol, strategy)
 
-        return await asyncio.to_thread(self._read, find, ())
+        return await self._read("find_cases", find, ())
 
     async def case(self, case_id: str) -> CaseFacts | None:
         def find(session: Session, _run: RunRow) -> CaseFacts | None:
             row = session.get(CaseRow, case_id)
-            return _case(session, row) if row and row.kind in ORDER_KINDS else None
+            return facts.case(session, row) if row and row.kind in ORDER_KINDS else None
 
-        return await asyncio.to_thread(self._read, find, None)
+        return await self._read("case", find, None)
 
     async def explain(self, case_id: str) -> Explanation | None:
         def find(session: Session, _run: RunRow) -> Explanation | None:
             row = session.get(ExplanationRow, case_id)
             return Explanation.model_validate(row.body) if row else None
 
-        return await asyncio.to_thread(self._read, find, None)
+        return await self._read("explain", find, None)
 
-    async def limits_used(self) -> tuple[LimitUse, ...]:
-        return await asyncio.to_thread(self._read, _limits_used, ())
+    async def changes(self, since: date) -> Changes | None:
+        def find(session: Session, run: RunRow) -> Changes | None:
+            return facts.changes(session, run, since)
 
-    async def changes(self, limit: int) -> tuple[ChangeFacts, ...]:
-        def find(session: Session, run: RunRow) -> tuple[ChangeFacts, ...]:
-            rows = session.exec(
-                select(LedgerRow).where(LedgerRow.run_id == run.id).order_by(col(LedgerRow.seq).desc()).limit(limit)
-            ).all()
-            return tuple(_change(session, row) for row in rows)
-
-        return await asyncio.to_thread(self._read, find, ())
+        return await self._read("changes", find, None)
 
     async def findings(self) -> tuple[Finding, ...]:
-        def find(session: Session, run: RunRow) -> tuple[Finding, ...]:
-            rows = session.exec(
-                select(FindingRow)
-                .where(FindingRow.run_id == run.id, still_open(now()))
-                .order_by(col(FindingRow.as_of).desc())
-                .limit(CASES_SHOWN)
-            ).all()
-            return tuple(sorted((row.body for row in rows), key=lambda f: SEVERITY_ORDER[f.severity]))
+        return await self._read("findings", facts.findings, ())
 
-        return await asyncio.to_thread(self._read, find, ())
+    async def pace(self) -> tuple[Figure, ...]:
+        return await self._compute("pace", measures.pace)
 
-    def _read(self, find: Any, nothing: Any) -> Any:
+    async def suppose_limit(self, limit: str, value: Decimal | None, factor: Decimal | None) -> Supposed | None:
+        return await self._compute("suppose_limit", supposing.suppose_limit, limit, value, factor)
+
+    async def suppose_order(self, symbol: str, side: Side, quantity: int) -> tuple[Figure, ...]:
+        return await self._compute("suppose_order", measures.suppose_order, symbol, side, quantity)
+
+    async def suppose_shock(self, scope: str, target: str | None, move: Decimal) -> tuple[Figure, ...]:
+        return await self._compute("suppose_shock", measures.suppose_shock, scope, target, move)
+
+    async def propose(self, symbol: str, side: Side, quantity: int, reason: str) -> Opened | None:
+        require_may(self.reader, "propose")
+        if self._opens_case is None:
+            return None
+        opens, principal = self._opens_case, self.reader.principal()
+        case_id = await asyncio.to_thread(
+            lambda: opens(self._store, symbol, side, quantity, principal=principal, reason=reason)
+        )
+        return Opened(case_id=case_id)
+
+    async def _compute(
+        self, tool: str, compute: Callable[Concatenate[Store, P], T], *given: P.args, **named: P.kwargs
+    ) -> T:
+        require_may(self.reader, tool)
+        return await asyncio.to_thread(compute, self._store, *given, **named)
+
+    async def _read(self, tool: str, find: Callable[[Session, RunRow], T], nothing: T) -> T:
         """Run one read over the active run; `nothing` before the first one."""
-        with self._store.db.read() as session:
-            run = active_run(session)
-            return nothing if run is None else find(session, run)
+        require_may(self.reader, tool)
+
+        def read() -> T:
+            with self._store.db.read() as session:
+                run = active_run(session)
+                return nothing if run is None else find(session, run)
+
+        return await asyncio.to_thread(read)
 
 
-def _positions(session: Session, run: RunRow) -> tuple[PositionFacts, ...]:
-    return tuple(
-        PositionFacts(
-            symbol=row.symbol, quantity=row.quantity, average_price=row.average_price, mark=row.mark,
-            market_value=row.mark * row.quantity, unrealised=(row.mark - row.average_price) * row.quantity,
-            sector=row.sector, strategy=row.strategy, case_id=row.case_id, stop_price=row.stop_price,
-        )
-        for row in open_positions(session, run.id)
-    )  # fmt: skip
-
-
-def _waiting(session: Session, run: RunRow) -> tuple[WaitingFacts, ...]:
-    rows = session.exec(
-        select(ApprovalRow, CaseRow)
-        .join(CaseRow, col(CaseRow.id) == col(ApprovalRow.case_id))
-        .where(ApprovalRow.run_id == run.id, ApprovalRow.status == "pending", col(CaseRow.kind).in_(ORDER_KINDS))
-        .order_by(col(CaseRow.rank))
-    ).all()
-    return tuple(
-        WaitingFacts(
-            approval_id=asked.id, case_id=case.id, symbol=case.symbol, side=case.order.side,
-            quantity=case.order.quantity, notional=case.order.notional, strategy=case.strategy,
-            given=sum(row.decision == "approve" for row in _said(session, asked.case_id)), required=asked.required,
-            sessions_left=max(0, asked.expires_index - run.session_index),
-        )
-        for asked, case in rows
-    )  # fmt: skip
-
-
-def _said(session: Session, case_id: str) -> tuple[DecisionRow, ...]:
-    query = select(DecisionRow).where(DecisionRow.case_id == case_id).order_by(col(DecisionRow.id))
-    return tuple(session.exec(query).all())
-
-
-def _case(session: Session, row: CaseRow) -> CaseFacts:
-    review = Review.model_validate(row.review)
-    outcome = session.exec(select(OutcomeRow).where(OutcomeRow.case_id == row.id)).first()
-    fills = session.exec(select(FillRow).where(FillRow.case_id == row.id).order_by(col(FillRow.at))).all()
-    return CaseFacts(
-        case_id=row.id, symbol=row.symbol, strategy=row.strategy, side=row.order.side, kind=row.kind,
-        quantity=row.order.quantity, notional=row.order.notional, state=row.state, reason=row.reason, opened=row.opened,
-        risk_effect=row.order.risk_effect, thesis=row.order.thesis, verdict=review.verdict, factor=row.order.factor,
-        abstain_reason=review.abstain_reason, reasons=review.reasons,
-        decisions=tuple(
-            DecisionFacts(principal=said.principal, decision=said.decision, reason=said.reason)
-            for said in _said(session, row.id)
-        ),
-        fills=tuple(
-            FillFacts(side=f.body.side, quantity=f.quantity, price=f.price, session=f.session) for f in fills
-        ),
-        excess_return=outcome.body.excess_return if outcome else None, evidence_ids=row.order.evidence_ids,
-    )  # fmt: skip
-
-
-def _limits_used(session: Session, run: RunRow) -> tuple[LimitUse, ...]:
-    """Use of the book's limits, from our own positions and the activated limits."""
-    law = session.exec(
-        select(ActivationRow).where(ActivationRow.kind == "limits").order_by(col(ActivationRow.id).desc())
-    ).first()
-    held = open_positions(session, run.id)
-    equity = run.cash + sum((p.mark * p.quantity for p in held), Decimal(0))
-    if law is None or equity <= 0:
-        return ()
-    limits = load_limits(law.body)
-    values = [abs(p.mark * p.quantity) for p in held]
-    sectors: dict[str, Decimal] = {}
-    for position, value in zip(held, values, strict=True):
-        sectors[position.sector] = sectors.get(position.sector, Decimal(0)) + value
-    risk = sum(
-        (
-            max(Decimal(0), (p.mark - p.stop_price) * p.quantity) if p.stop_price else abs(p.mark * p.quantity)
-            for p in held
-        ),
-        Decimal(0),
-    )
-    day_loss = max(Decimal(0), 1 - equity / run.day_start_equity) if run.day_start_equity > 0 else Decimal(0)
-    drawdown = max(Decimal(0), 1 - equity / run.peak_equity) if run.peak_equity > 0 else Decimal(0)
-    share = Decimal("0.000001")
-    return (
-        LimitUse(name="gross", used=(sum(values, Decimal(0)) / equity).quantize(share), limit=limits.max_gross_share),
-        LimitUse(name="total_open_risk", used=(risk / equity).quantize(share), limit=limits.max_total_open_risk),
-        LimitUse(
-            name="largest_position", used=(max(values, default=Decimal(0)) / equity).quantize(share),
-            limit=limits.max_position_share,
-        ),
-        LimitUse(
-            name="largest_sector", used=(max(sectors.values(), default=Decimal(0)) / equity).quantize(share),
-            limit=limits.max_sector_share,
-        ),
-        LimitUse(name="daily_loss", used=day_loss.quantize(share), limit=limits.max_daily_loss),
-        LimitUse(name="drawdown", used=drawdown.quantize(share), limit=limits.max_drawdown),
-        LimitUse(
-            name="open_positions", used=Decimal(len(held)), limit=Decimal(limits.max_open_positions), unit="count"
-        ),
-    )  # fmt: skip
-
-
-def _at_risk(position: PositionRow) -> Decimal:
-    """Money lost if the stop fills at its price; the whole value without one."""
-    if position.stop_price is None:
-        return abs(position.mark * position.quantity)
-    return max(Decimal(0), (position.mark - position.stop_price) * position.quantity)
-
-
-def _change(session: Session, row: LedgerRow) -> ChangeFacts:
-    case = session.get(CaseRow, row.case_id) if row.case_id else None
-    what = row.kind.replace(".", " ").replace("_", " ")
-    text = f"{what}: {case.side} {case.symbol} ({case.strategy})" if case else what
-    return ChangeFacts(
-        at=row.desk_time, kind=row.kind, text=text, symbol=case.symbol if case else None, case_id=row.case_id
-    )
+def _names(market: MarketData) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
+    """Companies by symbol, what a text may call them, and the sectors, of a market."""
+    instruments = {symbol: market.instrument(symbol) for symbol in market.symbols}
+    sectors = tuple(sorted({item.sector for item in instruments.values()}))
+    return {symbol: item.name for symbol, item in instruments.items()}, surface_forms(instruments), sectors

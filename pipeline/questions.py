@@ -6,7 +6,7 @@ import asyncio
 
 from sqlmodel import Session, col, select
 
-from agents.operator.node import answer
+from agents.operator.node import answer_text
 from memory.ledger import Entry, Stage, append
 from memory.tables import CaseRow, ExplanationRow, QuestionRow
 from pipeline import authority, permissions
@@ -20,7 +20,7 @@ from pipeline.approvals import (
     require_digest,
     require_open,
 )
-from pipeline.operator_tools import chat_context, operator_tools
+from pipeline.operator_tools import chat_context, operator_tools, reader_of
 from pipeline.store import Principal, Store, now
 from tools.types import ORDER_KINDS
 
@@ -42,8 +42,7 @@ async def respond(
     asked = await asyncio.to_thread(look)
     if asked.case.kind in ORDER_KINDS:
         about = text if asked.case.symbol in text.upper().split() else f"{text} ({asked.case.symbol})"
-        chunks = [part async for part in answer(about, operator_tools(store, principal), chat_context(store))]
-        said = "".join(chunks)
+        said = await answer_text(about, operator_tools(store, reader_of(principal)), chat_context(store))
     else:
         said = await asyncio.to_thread(_about_change, store, asked.case)
     await asyncio.to_thread(_keep, store, approval_id, principal, text, said)

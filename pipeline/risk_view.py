@@ -47,7 +47,7 @@ from tools.risk.measures.what_if import Surroundings, what_if
 from tools.risk.protection import DrawdownProtection, ProtectionState
 from tools.risk.sizing_policy import SizingPolicy
 from tools.risk.types import Limits, PortfolioView
-from tools.types import Frozen, Instant, Review, Side
+from tools.types import Frozen, Instant, Review, Side, Tick
 
 BEFORE_CLOSE = ("opening", "acted", "traded")
 """Stages of a session whose close is not known yet."""
@@ -128,11 +128,23 @@ class _Stand:
         return frozenset(self.market.instrument(symbol).sector for symbol in self.market.symbols)
 
 
+def closed_tick(run: RunRow, market: MarketData) -> Tick:
+    """The last close of a run."""
+    index = max(0, run.session_index - (run.stage in BEFORE_CLOSE))
+    return market.tick(market.sessions[index], "close")
+
+
+def last_close(store: Store) -> datetime:
+    """When the last close of the active run was; HomeError `no_run` without one."""
+    with store.db.read() as session:
+        run = require_run(session)
+    return closed_tick(run, market_of(store, run)).as_of
+
+
 def _stand(store: Store, session: Session) -> _Stand:
     run = require_run(session)
     market = market_of(store, run)
-    index = max(0, run.session_index - (run.stage in BEFORE_CLOSE))
-    tick = market.tick(market.sessions[index], "close")
+    tick = closed_tick(run, market)
     view = portfolio_view(session, run, market)
     return _Stand(run, market, tick.session, tick.as_of, view, in_force(store).limits)
 

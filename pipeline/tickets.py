@@ -86,6 +86,11 @@ def propose(store: Store, ticket: Ticket, *, principal: Principal, reason: str) 
     return case
 
 
+def open_ticket(store: Store, symbol: str, side: Side, quantity: int, /, *, principal: Principal, reason: str) -> str:
+    """The id of the case that a ticket became."""
+    return propose(store, Ticket(symbol=symbol, side=side, quantity=quantity), principal=principal, reason=reason).id
+
+
 def waiting(session: Session, run_id: str) -> list[str]:
     """Tickets that were written and not yet checked and asked."""
     query = select(CaseRow.id).where(

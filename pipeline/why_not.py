@@ -14,8 +14,8 @@ from memory.columns import Damaged
 from memory.recordings import load_blob
 from memory.tables import ActivationRow, CaseRow, DecisionRow, OutcomeRow, RecordingRow, RunRow
 from pipeline import alternatives
+from pipeline.feed import market_of
 from pipeline.overrides import override_of
-from pipeline.risk_inputs import market_of
 from pipeline.store import Store
 from tools.canonical import round_float
 from tools.errors import ApprovalError
@@ -105,7 +105,7 @@ def why_not(store: Store, case_id: str, *, today: bool = True) -> WhyNot:
             )
         run = session.get_one(RunRow, case.run_id)
         outcome = session.exec(select(OutcomeRow).where(OutcomeRow.case_id == case_id)).first()
-    so_far = _so_far(run, outcome) if today and outcome is not None and not outcome.settled else None
+    so_far = _so_far(store, run, outcome) if today and outcome is not None and not outcome.settled else None
     over = None if not today else not run.active or case.opened_index != run.session_index or run.stage != "closed"
     with store.db.read() as session:
         return _answer(session, case, outcome.body if outcome else None, so_far, over)
@@ -215,12 +215,12 @@ def _of_checks(session: Session, case: CaseRow) -> tuple[Counterfactual, ...]:
     )  # fmt: skip
 
 
-def _so_far(run: RunRow, row: OutcomeRow) -> SoFar | None:
+def _so_far(store: Store, run: RunRow, row: OutcomeRow) -> SoFar | None:
     """What the view returned up to the last closed session; None on the day it was opened."""
     last = run.session_index if run.stage == "closed" else run.session_index - 1
     if last <= row.opened_index:
         return None
-    market = market_of(run)
+    market = market_of(store, run)
     day = market.sessions[last]
     as_of = market.tick(day, "close").as_of
     panel = market.panel(as_of, last - row.opened_index + 1)

@@ -2,266 +2,148 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from decimal import Decimal
+from agents.operator import about_book, about_case, supposing
+from agents.operator.facts import OperatorTools
+from agents.operator.output import Action, Span
+from agents.operator.say import Told
+from agents.operator.slots import Intent
+from tools.errors import AccessError, ApprovalError, DataError, HomeError, ToolRejected
 
-from agents.operator.output import CaseFacts, DeskFacts, Intent, LimitUse, OperatorTools, PositionFacts
-from tools.canonical import round_float
-
-NOT_IN_EVIDENCE = "Not in evidence"
-RECENT = 10
-LISTED = 12
-
-_STATE_WORDS = {
-    "not_selected": "was not selected", "blocked": "was blocked", "awaiting": "waits for a person",
-    "approved": "was approved and is not sent yet", "rejected": "was rejected", "expired": "expired without an answer",
-    "voided": "was voided", "superseded": "was superseded by a newer one", "submitted": "was approved and sent",
-    "done": "was approved and carried out", "cancelled": "was cancelled", "unknown": "is in an unknown state",
-    "settled": "was carried out and has settled", "drafted": "is being prepared",
+EXAMPLES = (
+    "why did we buy IBM, why not XOM", "what changed since the last session", "what is our exposure by sector",
+    "what is the value at risk", "how close are we to the sector cap", "what is waiting",
+    "what would have changed that case", "compare it with last time", "what if the sector cap were five percent",
+    "what if we bought a hundred IBM", "what if the market fell ten percent", "how did IBM end",
+    "propose selling a hundred IBM", "are there findings",
+)  # fmt: skip
+_DOORS = {
+    "decide": "A case is decided on the Approvals page, or with `quarterdeck approvals approve ID --reason TEXT` (or "
+    "`reject`), by somebody whose role allows it.",
+    "limits": "Limits change by a case of their own: edit `config/limits.yaml` in the home and propose it on the "
+    "Oversight page; people decide it. To see what another limit would mean, ask: what if it were so?",
+    "trade": "Orders come from cases that people release. To open one, say: propose selling or buying, with shares and "
+    "symbol. To see what an order would do to the book, ask: what if we bought or sold it?",
+    "desk": "Settings, strategies and policy change on the Oversight page or on the command line, by people.",
 }  # fmt: skip
-_REASON_WORDS = {
-    "capacity": "people can answer only so many, and others ranked above it",
-    "people_busy": "everybody who may answer had as many open questions as one person may hold",
-    "no_opinion": "the reviewer had no opinion",
-    "no_review": "nobody reviewed it", "vetoed": "the reviewer vetoed it", "halted": "a halt was in force",
-    "same_symbol": "a better ranked entry in the same name was chosen",
-    "opposite_reduction": "the same name was being reduced", "open_case": "an open case in it existed already",
-    "safe_mode": "the desk may only reduce", "scaled_to_zero": "the reviewer's factor left nothing of it",
+_ASK = {
+    "subject": "Which symbol or case? For example: why did we not buy IBM?",
+    "company": "Which one do you mean?",
+    "limit": "Which limit? For example: sector, position, trade, gross, net, leverage, open risk, daily loss.",
+    "value": "To which value? For example in percent, in basis points, doubled or halved.",
+    "quantity": "How many shares?",
+    "side": "Buying or selling?",
+    "intent": "What about it? I can say why, why not, what is held, what would change it, how it compares with last "
+    "time, and how it ended.",
 }  # fmt: skip
 
 
-async def answer(intent: Intent, tools: OperatorTools) -> str:
-    """Answer one intent. Never acts and never takes a decision."""
+async def answer(intent: Intent, tools: OperatorTools, question: str = "") -> Told:
+    """Answer one intent. It never decides; the one thing it may do is open a case that the question itself proposes."""
+    try:
+        return await _answer(intent, tools, question)
+    except AccessError as error:
+        return Told().line("You may not see that here: ", Span(text=_wordless(error)))
+    except (ToolRejected, DataError, HomeError) as error:
+        return Told().missing(_wordless(error) if error.code != "no_run" else about_book.NO_RUN)
+
+
+def _wordless(error: AccessError | ToolRejected | DataError | HomeError | ApprovalError) -> str:
+    """What an error says, where it holds no figure that a record would have to carry."""
+    return error.message if not any(one.isdigit() for one in error.message) else f"{error.code.replace('_', ' ')}."
+
+
+async def _answer(intent: Intent, tools: OperatorTools, question: str) -> Told:
     match intent.name:
-        case "control":
-            return control()
-        case "why" | "why_not" | "would_change":
-            return await _about_case(intent, tools)
-        case "changed":
-            return await _changed(tools)
+        case "why" | "why_not" | "what_would_change" | "compare" | "outcome":
+            return await about_case.answer(intent, tools)
+        case "what_changed":
+            return await about_book.changed(intent, tools)
         case "exposure":
-            return await _exposure(intent, tools)
+            return await about_book.exposure(intent, tools)
         case "risk":
-            return await _risk(tools)
-        case "limits":
-            return _limits(await tools.limits_used())
+            return await about_book.risk(intent, tools)
+        case "limits_used":
+            return await about_book.limits(intent, tools)
         case "waiting":
-            return await _waiting(tools)
+            return await about_book.waiting(intent, tools)
         case "health":
-            return await _health(tools)
-        case "unknown":
-            return unknown()
+            return await about_book.health(tools)
+        case "pace":
+            return await about_book.pace(tools)
+        case "what_if_limit":
+            return await supposing.limit(intent, tools)
+        case "what_if_order":
+            return await supposing.order(intent, tools)
+        case "what_if_shock":
+            return await supposing.shock(intent, tools)
+        case "propose":
+            return await _propose(intent, tools, question)
+        case "halt" | "resume":
+            return _dialog(intent)
+        case "refused":
+            return _refused(intent)
+        case "unclear":
+            return await _ask_back(intent, tools)
+        case "help" | "unknown":
+            return _help(intent)
 
 
-def control() -> str:
-    """Chat opens no doors; say which door does."""
-    return (
-        "Chat cannot do that: it neither approves, rejects, trades, halts nor resumes.\n"
-        "To decide a case: the Approvals page, or `quarterdeck approvals approve ID --reason TEXT` (or `reject`).\n"
-        "To stop: the Halt button, or `quarterdeck halt --action no-new --reason TEXT` (also `cancel`, `flatten`).\n"
-        "To go on after a halt: `quarterdeck resume --reason TEXT`."
-    )
-
-
-def unknown() -> str:
-    """Name what can be asked."""
-    return (
-        "I cannot tell what is asked. I can say why or why not for a symbol, what would have changed a decision, what "
-        "changed, what is held, what is at risk, how far limits are used, what waits for a person, and what was found."
-    )
-
-
-async def _about_case(intent: Intent, tools: OperatorTools) -> str:
-    found: tuple[CaseFacts, ...] = ()
-    if intent.case_id:
-        one = await tools.case(intent.case_id)
-        found = (one,) if one else ()
-        subject = intent.case_id
-    elif intent.symbol:
-        found = await tools.find_case(intent.symbol)
-        subject = intent.symbol
-    else:
-        return "Which symbol or case? For example: why did we not buy IBM?"
-    if not found:
-        held = [p for p in await tools.positions() if p.symbol == intent.symbol]
-        if held:
-            return _position(held[0])
-        return (
-            f"{NOT_IN_EVIDENCE}: this run has no case in {subject}. No strategy proposed it, or it is not among the "
-            "names that are traded."
+def _dialog(intent: Intent) -> Told:
+    opens = "halt" if intent.name == "halt" else "resume"
+    told = Told(action=Action.model_validate({
+        "open_dialog": opens, "action": intent.halt_action, "scope": intent.scope or "firm", "target": intent.target,
+    }))  # fmt: skip
+    if intent.name == "halt":
+        told.line("Chat cannot halt. The halt dialog is ready for you to give a reason and confirm.")
+        return told.line(
+            "Without the console: `quarterdeck halt --action no-new --reason TEXT` (also `cancel`, `reduce-only`, "
+            "`flatten`; with `--scope` and `--target` for a part)."
         )
-    case = found[0]
-    if intent.name == "why_not":
-        case = next((item for item in found if not item.fills), case)
-    elif intent.name == "why":
-        case = next((item for item in found if item.fills), case)
-    parts = [_life(case)]
-    if intent.name == "would_change":
-        parts = [_headline(case), await _would_change(case, tools)]
-    elif intent.name == "why":
-        parts.insert(0, case.thesis)
-    else:
-        parts.append(await _would_change(case, tools))
-    more = len(found) - 1
-    if more and not intent.case_id:
-        parts.append(
-            f"Other cases in {subject}: {', '.join(item.case_id for item in found if item is not case)[:400]}."
+    told.line("Chat cannot resume. The resume dialog is ready for a risk officer to give a reason and confirm.")
+    return told.line("Without the console: `quarterdeck resume --reason TEXT`.")
+
+
+def _refused(intent: Intent) -> Told:
+    told = Told(symbol=intent.symbol).line("Chat cannot do that: it neither approves, rejects, trades nor changes.")
+    return told.line(_DOORS[intent.wish or "decide"])
+
+
+def _help(intent: Intent) -> Told:
+    told = Told()
+    if intent.name == "unknown":
+        told.line("I cannot tell what is asked.")
+    told.line("I answer from the desk's own records. You can ask:")
+    for example in EXAMPLES:
+        told.line(f"- {example}")
+    return told.line("For a halt or a resume I open the dialog; I decide, trade and change nothing.")
+
+
+async def _ask_back(intent: Intent, tools: OperatorTools) -> Told:
+    told = Told(symbol=intent.symbol, case_id=intent.case_id, strategy=intent.strategy, sector=intent.sector)
+    told.line(_ASK[intent.missing or "intent"])
+    names = (await tools.universe()).names if intent.missing == "company" else {}
+    for choice in intent.choices:
+        told.line(f"- {choice}" + (f", {names[choice]}" if choice in names else ""))
+    if intent.missing == "subject" and not intent.choices:
+        waiting = await tools.waiting()
+        if waiting:
+            told.line("Waiting now: ", ", ".join(dict.fromkeys(item.symbol for item in waiting)), ".")
+    return told
+
+
+async def _propose(intent: Intent, tools: OperatorTools, question: str) -> Told:
+    if intent.symbol is None or intent.side is None or intent.quantity is None:
+        return Told().line("A proposal needs a side, a number of shares and a symbol.")
+    try:
+        opened = await tools.propose(intent.symbol, intent.side, intent.quantity, question)
+    except ApprovalError as error:
+        return Told(symbol=intent.symbol).line("No case was opened: ", _wordless(error))
+    if opened is None:
+        return Told(symbol=intent.symbol).line(
+            "This desk opens no cases from chat. A ticket is written on the page of a case, and people decide it there."
         )
-    return "\n".join(part for part in parts if part)
-
-
-def _headline(case: CaseFacts) -> str:
-    return (
-        f"{case.case_id}, opened {case.opened}: {case.side} {case.quantity:,} {case.symbol} by {case.strategy} "
-        f"(notional {_money(case.notional)})."
-    )
-
-
-def _life(case: CaseFacts) -> str:
-    """What became of a case and on whose word."""
-    because = f": {_REASON_WORDS.get(case.reason, case.reason.replace('_', ' '))}" if case.reason else ""
-    lines = [f"{_headline(case)} It {_STATE_WORDS.get(case.state, case.state)}{because}."]
-    missing = f" ({case.abstain_reason.replace('_', ' ')})" if case.abstain_reason else ""
-    scaled = f" at {_percent(case.factor)}" if case.factor < 1 and case.verdict in ("scale", "escalate") else ""
-    reasons = " ".join(item.text for item in case.reasons)
-    lines.append(f"Review: {case.verdict}{scaled}{missing}. {reasons}".rstrip())
-    lines += [f"{item.principal}: {item.decision}, “{item.reason}”." for item in case.decisions]
-    lines += [
-        f"Filled on {item.session}: {item.side} {item.quantity:,} at {item.price:,.2f}." for item in case.fills[:LISTED]
-    ]
-    if case.excess_return is not None:
-        lines.append(
-            f"Its view returned {Decimal(repr(round_float(case.excess_return))) * 100:+.2f} % against the index."
-        )
-    if case.evidence_ids:
-        lines.append(f"Evidence: {', '.join(case.evidence_ids[:6])}.")
-    return "\n".join(lines)
-
-
-async def _would_change(case: CaseFacts, tools: OperatorTools) -> str:
-    explanation = await tools.explain(case.case_id)
-    if explanation is None:
-        return f"{NOT_IN_EVIDENCE}: what would have changed it. It was never asked, so no checks were varied for it."
-    lines = [item.text for item in explanation.counterfactuals]
-    if explanation.binding_constraint is not None:
-        lines.insert(0, f"Nearest limit: {explanation.binding_constraint.message}.")
-    return "\n".join(lines) or f"{NOT_IN_EVIDENCE}: no change of size, price or limits within reach alters the verdict."
-
-
-async def _changed(tools: OperatorTools) -> str:
-    changes = await tools.changes(RECENT)
-    if not changes:
-        return f"{NOT_IN_EVIDENCE}: nothing has happened in this run yet."
-    return "\n".join(
-        f"{item.at:%Y-%m-%d %H:%M} {item.text}" + (f" ({item.case_id})" if item.case_id else "") for item in changes
-    )
-
-
-async def _exposure(intent: Intent, tools: OperatorTools) -> str:
-    positions = await tools.positions()
-    if intent.symbol:
-        held = next((item for item in positions if item.symbol == intent.symbol), None)
-        return _position(held) if held else f"No open position in {intent.symbol}."
-    desk = await tools.desk()
-    if not positions:
-        return "No open positions." if desk else _no_run()
-    lines = []
-    if desk:
-        share = f", {_percent(desk.gross / desk.equity)} of equity" if desk.equity > 0 else ""
-        lines.append(f"{desk.positions} open positions, gross {_money(desk.gross)}{share}.")
-    by_sector: dict[str, Decimal] = {}
-    for item in positions:
-        by_sector[item.sector] = by_sector.get(item.sector, Decimal(0)) + item.market_value
-    sectors = sorted(by_sector.items(), key=lambda pair: (-abs(pair[1]), pair[0]))
-    lines.append("By sector: " + ", ".join(f"{name} {_money(value)}" for name, value in sectors) + ".")
-    largest = sorted(positions, key=lambda item: (-abs(item.market_value), item.symbol))
-    lines += [_position(item) for item in largest[:LISTED]]
-    if len(largest) > LISTED:
-        lines.append(f"and {len(largest) - LISTED} more, on the Positions page.")
-    return "\n".join(lines)
-
-
-def _position(item: PositionFacts) -> str:
-    stop = f", stop {item.stop_price:,.2f}" if item.stop_price is not None else ", no stop"
-    case = f" ({item.case_id})" if item.case_id else ""
-    return (
-        f"{item.symbol}: {item.quantity:,} shares by {item.strategy}, average {item.average_price:,.2f}, mark "
-        f"{item.mark:,.2f}, worth {_money(item.market_value)}, unrealised {item.unrealised:+,.2f}{stop}{case}."
-    )
-
-
-async def _risk(tools: OperatorTools) -> str:
-    desk = await tools.desk()
-    if desk is None:
-        return _no_run()
-    return "\n".join([_standing(desk), _limits(await tools.limits_used()), *_halts(desk)])
-
-
-def _standing(desk: DeskFacts) -> str:
-    day = f", {desk.day_change * 100:+.2f} % on the day" if desk.day_change is not None else ""
-    when = f"{desk.session} ({desk.phase})" if desk.session else "before the first session"
-    cited = f" Evidence: {', '.join(desk.evidence_ids)}." if desk.evidence_ids else ""
-    return (
-        f"{when}, {desk.mode}, {desk.label}: equity {_money(desk.equity)}{day}, cash {_money(desk.cash)}, "
-        f"gross {_money(desk.gross)}, drawdown {_percent(desk.drawdown, 2)}, {desk.positions} positions.{cited}"
-    )
-
-
-def _limits(used: Iterable[LimitUse]) -> str:
-    items = sorted(used, key=lambda item: (-(item.used / item.limit if item.limit > 0 else Decimal(0)), item.name))
-    if not items:
-        return f"{NOT_IN_EVIDENCE}: no limits have been measured yet."
-    return (
-        "Limits used: "
-        + "; ".join(
-            f"{item.name.replace('_', ' ')} {_amount(item.used, item.unit)} of {_amount(item.limit, item.unit)}"
-            for item in items
-        )
-        + "."
-    )
-
-
-async def _waiting(tools: OperatorTools) -> str:
-    items = await tools.waiting()
-    if not items:
-        return "Nothing waits for a person."
-    lines = [f"{len(items)} waiting for a person:"]
-    for item in items[:LISTED]:
-        left = "1 session" if item.sessions_left == 1 else f"{item.sessions_left} sessions"
-        lines.append(
-            f"{item.side} {item.quantity:,} {item.symbol} by {item.strategy} (notional {_money(item.notional)}), "
-            f"{item.given} of {item.required} given, {left} left: {item.approval_id}, {item.case_id}."
-        )
-    return "\n".join(lines)
-
-
-async def _health(tools: OperatorTools) -> str:
-    desk = await tools.desk()
-    found = await tools.findings()
-    lines = _halts(desk) if desk else []
-    lines += [f"{item.severity}: {item.message} {item.recommendation} ({item.id})" for item in found[:LISTED]]
-    return "\n".join(lines) or "No open findings and no halt in force."
-
-
-def _halts(desk: DeskFacts) -> list[str]:
-    return [
-        f"Halt in force ({item.action}, {item.scope}{f' {item.target}' if item.target else ''}) by {item.principal}: "
-        f"“{item.reason}” ({item.halt_id})."
-        for item in desk.halts
-    ]
-
-
-def _no_run() -> str:
-    return f"{NOT_IN_EVIDENCE}: this home has no run yet."
-
-
-def _money(value: Decimal) -> str:
-    return f"{value:,.2f}"
-
-
-def _percent(value: Decimal, digits: int = 0) -> str:
-    return f"{value * 100:.{digits}f} %"
-
-
-def _amount(value: Decimal, unit: str) -> str:
-    return _percent(value, 2) if unit == "share" else _money(value) if unit == "money" else f"{value:,.0f}"
+    told = Told(symbol=intent.symbol, case_id=opened.case_id)
+    return told.line(
+        "A case was opened in your name: ", about_case.link(opened.case_id), ". Nothing is ordered: it is checked, "
+        "explained, and people decide it."
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Column, LargeBinary
+from sqlalchemy import Boolean, Column, LargeBinary, false
 from sqlmodel import Field, SQLModel
 
 from memory.tables.fields import body, instant, json_field
@@ -138,6 +138,9 @@ class MemoryRow(SQLModel, table=True):
 
 
 class ChatRow(SQLModel, table=True):
+    """One question of a person or one answer to it. `body` is the answer's spans, intent and what it was about;
+    `reply_to` the question's id; `put_away` is set on every row of a thread that its owner took off their list."""
+
     __tablename__ = "chat"
     id: int | None = Field(default=None, primary_key=True)
     thread_id: str = Field(index=True)
@@ -146,3 +149,6 @@ class ChatRow(SQLModel, table=True):
     text: str
     evidence_ids: list[str] = json_field()
     at_wall: datetime = instant()
+    reply_to: int | None = None
+    body: dict[str, Any] | None = json_field(nullable=True)
+    put_away: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))

@@ -233,7 +233,7 @@ async def test_the_model_sees_a_closed_schema_and_no_stranger_in_the_system_mess
     wanted = request["response_format"]["json_schema"]
     assert wanted["strict"] is True
     assert wanted["schema"]["additionalProperties"] is False
-    assert set(wanted["schema"]["required"]) == {"intent", "symbol"}
+    assert set(wanted["schema"]["required"]) == set(wanted["schema"]["properties"])
     system, user = request["messages"]
     assert (system["role"], user["role"]) == ("system", "user")
     assert "IBM" not in system["content"]

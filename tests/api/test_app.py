@@ -9,6 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from agents.operator.output import Piece, Reply, Span
+from agents.operator.slots import Intent, Remembered
 from api.app import create_app
 from api.events import PING
 from tools.errors import QuarterdeckError
@@ -34,6 +36,9 @@ ROUTES = {
     "GET /cases/{case_id}/report",
     "POST /changes",
     "POST /chat",
+    "GET /chat/threads",
+    "DELETE /chat/threads/{thread_id}",
+    "GET /chat/threads/{thread_id}",
     "GET /day",
     "POST /day/sign-off",
     "GET /delegations",
@@ -43,6 +48,7 @@ ROUTES = {
     "GET /desk/commands/{command_id}",
     "POST /desk/next",
     "GET /equity",
+    "GET /evidence/{evidence_id}",
     "GET /explanations/{case_id}",
     "GET /exposure",
     "GET /fills",
@@ -258,14 +264,15 @@ def test_cancel_and_flatten_start_the_halt_program(
 
 
 def test_chat_that_fails_midway_ends_with_an_error_event(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(_question: str, _tools: object, _context: object) -> AsyncIterator[str]:
-        yield "Half "
+    async def fail(*_: object) -> AsyncIterator[Span]:
+        yield Span(text="Half ")
         raise QuarterdeckError("the model went away", code="model_unreachable")
 
     monkeypatch.setattr("agents.operator.node.answer", fail)
     frames = client.post("/api/v1/chat", json={"text": "why?"}).text.strip().split("\n\n")
     events = [json.loads(frame.removeprefix("data: ")) for frame in frames]
-    assert events == [
+    assert [event["type"] for event in events] == ["asked", "token", "error"]
+    assert events[1:] == [
         {"type": "token", "text": "Half "},
         {"type": "error", "code": "model_unreachable", "message": "the model went away"},
     ]
@@ -274,9 +281,10 @@ def test_chat_that_fails_midway_ends_with_an_error_event(client: TestClient, mon
 def test_chat_passes_on_only_evidence_that_exists(
     client: TestClient, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def cite(_question: str, _tools: object, _context: object) -> AsyncIterator[str]:
-        yield f"See {seeded.evidence_id[:8]}"
-        yield f"{seeded.evidence_id[8:]} and ev_0123456789abcdef."
+    async def cite(*_: object) -> AsyncIterator[Piece]:
+        yield Span(text=f"See {seeded.evidence_id[:8]}")
+        yield Span(text=f"{seeded.evidence_id[8:]} and ev_0123456789abcdef.")
+        yield Reply(intent=Intent(name="why"), remembered=Remembered())
 
     monkeypatch.setattr("agents.operator.node.answer", cite)
     text = client.post("/api/v1/chat", json={"text": "why?"}).text
@@ -327,9 +335,11 @@ def test_chat_streams_tokens_and_then_the_thread(client: TestClient, seeded: See
     assert answer.headers["content-type"].startswith("text/event-stream")
     frames = answer.text.strip().split("\n\n")
     events = [json.loads(frame.removeprefix("data: ")) for frame in frames]
-    assert [event["type"] for event in events] == ["token"] * (len(events) - 1) + ["done"]
-    assert "".join(event["text"] for event in events[:-1])
+    assert [event["type"] for event in events[:2]] == ["asked", "looking"]
+    assert [event["type"] for event in events[2:]] == ["token"] * (len(events) - 3) + ["done"]
+    assert "IBM" in "".join(event["text"] for event in events[2:-1])
     assert events[-1]["thread_id"].startswith("thread_")
+    assert events[0]["thread_id"] == events[-1]["thread_id"]
 
 
 def test_chat_cannot_approve(client: TestClient, seeded: Seeded) -> None:

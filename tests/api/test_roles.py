@@ -43,6 +43,9 @@ NEEDED = {
     "POST /day/sign-off": ("operator", "operate"),
     "POST /drills": ("operator", "operate"),
     "POST /chat": ("operator", "operate"),
+    "GET /chat/threads": ("operator", "operate"),
+    "GET /chat/threads/{thread_id}": ("operator", "operate"),
+    "DELETE /chat/threads/{thread_id}": ("operator", "operate"),
     "POST /desk/next": ("operator", "operate"),
     "POST /halts": ("operator", "halt"),
     "POST /halts/release": ("risk_officer", "decide"),
@@ -85,7 +88,18 @@ def operations(client: TestClient) -> list[str]:
 def call(client: TestClient, operation: str, key: str | None = None) -> Any:
     """Call an operation with nothing in it; whoever may gets past the door and fails there."""
     verb, path = operation.split(" ")
-    for name in ("approval_id", "case_id", "command_id", "key_id", "name", "delegation_id", "halt_id", "finding_id"):
+    for name in (
+        "approval_id",
+        "case_id",
+        "command_id",
+        "key_id",
+        "name",
+        "delegation_id",
+        "halt_id",
+        "thread_id",
+        "evidence_id",
+        "finding_id",
+    ):
         path = path.replace("{" + name + "}", "none")
     headers = {} if key is None else {"authorization": f"Bearer {key}"}
     body: dict[str, Any] | None = {} if verb in {"POST", "PUT", "PATCH"} else None

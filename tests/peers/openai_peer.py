@@ -44,6 +44,7 @@ class OpenAIPeer:
         self.verdict: Callable[[str], Line] = lambda handle: {"verdict": "keep"}
         self.prose: str | None = None
         self.intent: dict[str, str] = {"intent": "unknown", "symbol": ""}
+        self.remark = ""
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -123,6 +124,8 @@ class OpenAIPeer:
                 else "The claims say what is proposed."
             )
             return {"headline": "What is proposed.", "body": f"{body} {PLANTED}" if mode == "bad_numbers" else body}
+        if _has(schema, "remark"):
+            return {"remark": self.remark}
         if _has(schema, "intent"):
             return self.intent
         return _instance(schema, schema)

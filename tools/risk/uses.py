@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Literal
 
-from tools.risk.control import Unit, exact
+from tools.risk.control import exact
 from tools.risk.controls import CONTROLS, utilisation
 from tools.risk.flow_controls import MINUTE
 from tools.risk.groups import Groups, within
 from tools.risk.measures.book import book_of
 from tools.risk.measures.types import Book
-from tools.risk.types import Check, Limits, PortfolioView
+from tools.risk.types import Check, Limits, PortfolioView, Unit
 from tools.types import Frozen
 
 Basis = Literal["book", "orders"]

@@ -4,6 +4,7 @@ import { useLive, useResource } from "./api/live";
 import { useSession } from "./api/session";
 import type { Desk, Session } from "./api/types";
 import { describeEvent } from "./api/events";
+import { useChat } from "./lib/conversation";
 import { readRoute, useHash } from "./lib/router";
 import { Boundary } from "./parts/boundary";
 import { Frame } from "./parts/frame";
@@ -11,8 +12,9 @@ import { HaltBanner } from "./parts/halt";
 import { Notice } from "./parts/basics";
 import { OverviewPage } from "./pages/overview";
 import { ApprovalsPage } from "./pages/approvals";
-import { AskPage, useChat } from "./pages/ask";
+import { AskPage } from "./pages/ask";
 import { CasePage } from "./pages/case";
+import { EvidencePage } from "./pages/evidence";
 import { DayPage } from "./pages/day";
 import { HistoryPage } from "./pages/history";
 import { OversightPage } from "./pages/oversight";
@@ -88,9 +90,10 @@ export function App({ locked }: { locked: boolean }) {
         <Boundary place={hash}>
           {route.page === "overview" && <OverviewPage desk={desk.data} error={refused ? null : desk.error} />}
           {route.page === "approvals" && <ApprovalsPage id={route.id} desk={desk.data} />}
-          {route.page === "ask" && <AskPage chat={chat} />}
+          {route.page === "ask" && <AskPage chat={chat} desk={desk.data} />}
           {route.page === "risk" && <RiskPage desk={desk.data} />}
           {route.page === "case" && <CasePage key={route.id} id={route.id} />}
+          {route.page === "evidence" && <EvidencePage key={route.id} id={route.id} />}
           {route.page === "day" && <DayPage />}
           {route.page === "history" && <HistoryPage tab={route.tab} desk={desk.data} />}
           {route.page === "oversight" && <OversightPage tab={route.tab} session={session} />}

@@ -192,9 +192,13 @@ def test_ask_prints_the_answer_and_keeps_the_thread(quarterdeck: Quarterdeck, re
     told = quarterdeck("ask", "what is waiting?", "--json")
     assert told.status == 0
     assert told.json["answer"]
+    assert (told.json["intent"], told.json["slots"], told.json["action"]) == ("waiting", {}, None)
+    assert f"/approvals/{reached.approval_id}" in {figure["record"] for figure in told.json["figures"]}
     again = quarterdeck("ask", "what is waiting?", "--thread", told.json["thread_id"], "--json").json
     assert again["thread_id"] == told.json["thread_id"]
-    assert quarterdeck("ask", "what is waiting?").out.strip()
+    plain = quarterdeck("ask", "what is waiting?")
+    assert reached.approval_id in plain.out
+    assert "figures stand in: " in plain.out + plain.err
 
 
 def test_terminal_escapes_in_stored_text_do_not_reach_the_terminal(quarterdeck: Quarterdeck, seeded: Seeded) -> None:

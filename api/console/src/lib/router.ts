@@ -8,6 +8,7 @@ export type Route =
   | { page: "risk" }
   | { page: "day" }
   | { page: "case"; id: string }
+  | { page: "evidence"; id: string }
   | { page: "history"; tab: "cases" | "lessons" | "ledger" }
   | { page: "oversight"; tab: OversightTab };
 
@@ -20,6 +21,7 @@ export function readRoute(hash: string): Route {
   if (first === "ask") return { page: "ask" };
   if (first === "risk") return { page: "risk" };
   if (first === "day") return { page: "day" };
+  if (first === "evidence" && second) return { page: "evidence", id: second };
   if (first === "cases" && second) return { page: "case", id: second };
   if (first === "cases") return { page: "history", tab: "cases" };
   if (first === "history") {

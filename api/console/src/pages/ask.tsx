@@ -1,72 +1,50 @@
-import { useCallback, useEffect, useRef, useState, type FormEvent, type KeyboardEvent } from "react";
-import { ask } from "../api/chat";
-import { sayError } from "../api/client";
+import { useEffect, useRef, useState, type FormEvent, type KeyboardEvent } from "react";
+import type { ChatAction } from "../api/chat";
+import { useSession } from "../api/session";
+import type { Desk } from "../api/types";
+import type { Chat } from "../lib/conversation";
 import { useDraft } from "../lib/drafts";
-import { Id, Notice } from "../parts/basics";
-
-interface Turn {
-  id: number;
-  question: string;
-  answer: string;
-  evidence: string[];
-  state: "streaming" | "done" | "stopped" | "failed";
-  problem: string;
-}
-
-export interface Chat {
-  turns: Turn[];
-  busy: boolean;
-  send: (question: string) => void;
-  stop: () => void;
-}
-
-/** The conversation; held above the pages so that leaving Ask does not cut an answer off. */
-export function useChat(): Chat {
-  const [turns, setTurns] = useState<Turn[]>([]);
-  const thread = useRef<string | null>(null);
-  const abort = useRef<AbortController | null>(null);
-  const [busy, setBusy] = useState(false);
-
-  const send = useCallback(async (question: string) => {
-    if (abort.current) return;
-    const control = new AbortController();
-    abort.current = control;
-    setBusy(true);
-    const id = Date.now();
-    const update = (change: (turn: Turn) => Partial<Turn>) =>
-      setTurns((all) => all.map((turn) => (turn.id === id ? { ...turn, ...change(turn) } : turn)));
-    setTurns((all) => [...all, { id, question, answer: "", evidence: [], state: "streaming", problem: "" }]);
-    try {
-      const done = await ask(question, thread.current, (text) => update((turn) => ({ answer: turn.answer + text })), control.signal);
-      thread.current = done.threadId;
-      update(() => ({ state: "done", evidence: done.evidenceIds }));
-    } catch (error) {
-      update(() => control.signal.aborted ? { state: "stopped" } : { state: "failed", problem: sayError(error) });
-    } finally {
-      abort.current = null;
-      setBusy(false);
-    }
-  }, []);
-
-  return { turns, busy, send: (question) => void send(question), stop: () => abort.current?.abort() };
-}
+import { whyNot } from "../lib/rights";
+import { Notice } from "../parts/basics";
+import { Dialog } from "../parts/dialog";
+import { HaltForm } from "../parts/halt";
+import { ResumeForm } from "../parts/halt_banner";
+import { Threads } from "../parts/threads";
+import { TurnView } from "../parts/turn";
 
 const SUGGESTIONS = [
   "What is waiting for me?",
   "What changed since the last session?",
   "How much of the limits is used?",
   "What is our exposure by sector?",
+  "What is the value at risk?",
   "Why did we not buy IBM?",
+  "What would have changed it?",
+  "Compare it with last time",
+  "What if the sector cap were 5 %?",
+  "What if we bought 100 IBM?",
+  "What if the market fell 10 %?",
+  "Are there findings?",
+  "Halt",
 ];
 
-export function AskPage({ chat }: { chat: Chat }) {
+export function AskPage({ chat, desk }: { chat: Chat; desk: Desk | null }) {
   const [text, setText, clear] = useDraft("chat");
+  const [dialog, setDialog] = useState<ChatAction | null>(null);
   const end = useRef<HTMLDivElement>(null);
   const { turns, busy } = chat;
+  const last = turns.at(-1);
+  const shown = useRef(last?.id);
 
   useEffect(() => {
     end.current?.scrollIntoView({ block: "nearest" });
   }, [turns]);
+
+  useEffect(() => {
+    if (!last || last.state !== "done" || shown.current === last.id) return;
+    shown.current = last.id;
+    if (last.action && last.looking.length === 0 && Date.now() - last.id < 60_000) setDialog(last.action);
+  }, [last]);
 
   function send(question: string) {
     if (busy || !question.trim()) return;
@@ -83,12 +61,17 @@ export function AskPage({ chat }: { chat: Chat }) {
     <div className="ask">
       <header className="page-head">
         <h1 tabIndex={-1}>Ask the desk</h1>
+        {turns.length > 0 && <button type="button" className="button small" data-testid="chat-new" onClick={chat.begin}>New conversation</button>}
       </header>
+      <Threads chat={chat} />
+      {chat.problem && <Notice tone="bad">{chat.problem}</Notice>}
       <div className="turns" aria-live="polite" aria-busy={busy}>
         {turns.length === 0 && (
-          <p className="empty">Answers come from the desk's own records and cite them. Decisions are taken on the Approvals page, never here.</p>
+          <p className="empty">Answers come from the desk's own records, and each figure leads to its record. Decisions are taken on the Approvals page, never here.</p>
         )}
-        {turns.map((turn) => <TurnView key={turn.id} turn={turn} />)}
+        {turns.map((turn) => (
+          <TurnView key={turn.id} turn={turn} again={() => send(turn.question)} openDialog={() => setDialog(turn.action)} />
+        ))}
         <div ref={end} />
       </div>
       <div className="ask-box">
@@ -106,23 +89,23 @@ export function AskPage({ chat }: { chat: Chat }) {
             : <button type="submit" className="button primary" data-testid="chat-send" disabled={!text.trim()}>Ask</button>}
         </form>
       </div>
+      <Prepared action={dialog} desk={desk} close={() => setDialog(null)} />
     </div>
   );
 }
 
-function TurnView({ turn }: { turn: Turn }) {
+/** The halt or resume dialog with what was asked for filled in. Nothing happens until a person confirms it. */
+function Prepared({ action, desk, close }: { action: ChatAction | null; desk: Desk | null; close: () => void }) {
+  const { session } = useSession();
+  const halts = desk?.halts ?? [];
+  const resuming = action?.open_dialog === "resume";
+  const barred = whyNot(session, resuming ? "release" : "halt");
   return (
-    <article className="turn">
-      <p className="question">{turn.question}</p>
-      <div className="answer" data-testid="chat-answer" data-state={turn.state}>
-        {turn.answer}
-        {turn.state === "streaming" && <span className="caret" aria-hidden="true" />}
-      </div>
-      {turn.state === "stopped" && <p className="foot">Stopped.</p>}
-      {turn.state === "failed" && <Notice tone="bad">{turn.problem}</Notice>}
-      {turn.evidence.length > 0 && (
-        <p className="foot">From {turn.evidence.map((id) => <span key={id}><Id value={id} />{" "}</span>)}</p>
-      )}
-    </article>
+    <Dialog open={action !== null} title={resuming ? "Resume the desk" : "Halt the desk"} onClose={close}>
+      {barred && <Notice tone="warn">{barred}</Notice>}
+      {!barred && resuming && halts.length === 0 && <Notice>Nothing is halted.</Notice>}
+      {!barred && resuming && halts.length > 0 && <ResumeForm chosen={halts} all close={close} />}
+      {!barred && action && !resuming && <HaltForm start={action} positions={desk?.positions ?? null} close={close} />}
+    </Dialog>
   );
 }

@@ -23,11 +23,18 @@ export function HaltButton({ desk }: { desk: Desk | null }) {
   );
 }
 
-function HaltForm({ positions, close }: { positions: number | null; close: () => void }) {
+/** What a halt form begins with. */
+interface Start {
+  action: HaltAction | null;
+  scope: HaltScope;
+  target: string | null;
+}
+
+export function HaltForm({ positions, close, start }: { positions: number | null; close: () => void; start?: Start }) {
   const { store } = useLive();
-  const [action, setAction] = useState<HaltAction>("no_new");
-  const [scope, setScope] = useState<HaltScope>("firm");
-  const [target, setTarget] = useState("");
+  const [action, setAction] = useState<HaltAction>(start?.action ?? "no_new");
+  const [scope, setScope] = useState<HaltScope>(start?.scope ?? "firm");
+  const [target, setTarget] = useState(start?.target ?? "");
   const wanted = SCOPES.find((item) => item.scope === scope)?.target ?? null;
   const [reason, setReason] = useState("");
   const [problem, setProblem] = useState("");

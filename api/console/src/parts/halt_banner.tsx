@@ -49,7 +49,7 @@ export function HaltBanner({ halts }: { halts: Halt[] }) {
   );
 }
 
-function ResumeForm({ chosen, all, close }: { chosen: Halt[]; all: boolean; close: () => void }) {
+export function ResumeForm({ chosen, all, close }: { chosen: Halt[]; all: boolean; close: () => void }) {
   const { store } = useLive();
   const [reason, setReason] = useState("");
   const [problem, setProblem] = useState("");
