@@ -31,14 +31,18 @@ ROUTES = {
     "POST /approvals/{approval_id}/extend",
     "POST /approvals/{approval_id}/views",
     "GET /attention",
+    "POST /breaks/{break_id}",
     "GET /cases",
     "GET /cases/{case_id}",
+    "POST /cases/{case_id}/override",
+    "GET /cases/{case_id}/why-not",
     "GET /cases/{case_id}/report",
     "POST /changes",
     "POST /chat",
     "GET /chat/threads",
     "DELETE /chat/threads/{thread_id}",
     "GET /chat/threads/{thread_id}",
+    "GET /controls",
     "GET /day",
     "POST /day/sign-off",
     "GET /delegations",
@@ -47,6 +51,8 @@ ROUTES = {
     "GET /desk",
     "GET /desk/commands/{command_id}",
     "POST /desk/next",
+    "POST /drills",
+    "GET /drills/last",
     "GET /equity",
     "GET /evidence/{evidence_id}",
     "GET /explanations/{case_id}",
@@ -85,6 +91,8 @@ ROUTES = {
     "POST /people/{name}/password",
     "GET /policy",
     "GET /positions",
+    "GET /reconciliation",
+    "POST /reconciliation",
     "GET /replays/{target}",
     "GET /risk",
     "POST /risk/stress",
@@ -98,6 +106,7 @@ ROUTES = {
     "GET /sla",
     "GET /strategies",
     "POST /strategies/{strategy}/enable",
+    "POST /tickets",
 }
 
 
@@ -189,7 +198,16 @@ def test_a_case_has_the_published_fields_and_money_as_text(client: TestClient, s
 
 def test_a_case_in_full_shows_where_it_came_from_and_what_came_of_it(client: TestClient, seeded: Seeded) -> None:
     case = client.get(f"/api/v1/cases/{seeded.case_id}").json()
-    assert set(case) == CASE_FIELDS | {"evidence", "decisions", "orders", "fills", "outcome", "history", "what_if"}
+    assert set(case) == CASE_FIELDS | {
+        "evidence",
+        "decisions",
+        "orders",
+        "fills",
+        "outcome",
+        "history",
+        "what_if",
+        "override",
+    }
     assert [item["id"] for item in case["evidence"]] == [seeded.evidence_id]
     assert case["fills"][0]["slippage"] == "10.00"
     assert case["orders"][0]["average_price"] == "120.60"

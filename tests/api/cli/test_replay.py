@@ -142,15 +142,16 @@ def test_next_that_the_engine_refuses_is_one_line(
 def test_serve_hands_its_options_to_the_supervisor(quarterdeck: Quarterdeck, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
-    def supervise(settings: Any, say: Callable[[str], None]) -> int:
-        seen.append(settings)
+    def supervise(settings: Any, say: Callable[[str], None], symbols: tuple[str, ...] | None) -> int:
+        seen.extend((settings, symbols))
         say("Ready. Open it.")
         return 3
 
     monkeypatch.setattr("pipeline.supervisor.serve", supervise)
-    told = quarterdeck("serve", "--port", "0", "--speed", "2.5", "--host", "localhost")
+    told = quarterdeck("serve", "--port", "0", "--speed", "2.5", "--host", "localhost", "--symbols", "ibm,GE")
     assert (told.status, told.out) == (3, "Ready. Open it.\n")
     assert (seen[0].port, seen[0].speed, seen[0].host) == (0, 2.5, "localhost")
+    assert set(seen[1] or ()) == {"IBM", "GE"}
     assert quarterdeck("serve", "--port", "0", "--json").json["status"] == 3
 
 
