@@ -64,3 +64,8 @@ def test_without_equity_everything_held_is_a_breach() -> None:
 def test_it_is_told_in_one_sentence() -> None:
     breach = Breach(control="position_share", subject="IBM", value=D("0.0401"), limit=D("0.04"))
     assert breach.text == "position share of IBM is 4.01 %, above 4.00 %, without an order"
+
+
+def test_without_equity_only_what_is_held_is_a_breach() -> None:
+    flat = book(equity=D(0), positions=(held("IBM", 100), held("GE", -100)))
+    assert "net_share" not in {item.control for item in passive_breaches(flat, LIMITS)}

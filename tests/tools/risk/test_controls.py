@@ -15,6 +15,7 @@ from tests.tools.risk.situations import (
     book,
     buy,
     held,
+    limited,
     market,
     placed,
     sell,
@@ -22,7 +23,8 @@ from tests.tools.risk.situations import (
     waiting,
 )
 from tools.errors import ToolRejected
-from tools.risk.controls import CONTROLS, binding, check_order, verdict
+from tools.risk.controls import CONTROLS, binding, check_order, utilisation, verdict
+from tools.risk.types import Check
 from tools.types import PriceBand
 
 
@@ -186,3 +188,29 @@ def test_figures_in_a_message_are_those_of_the_check() -> None:
     found = Case(buy(173), market=market(price=D("101.37"))).check("trade_share")
     assert found.value == D("0.017538")
     assert found.message == "trade share 1.7538 %, within the limit of 2.00 %"
+
+
+def test_what_uses_a_limit_of_nothing_is_at_it_or_beyond_it() -> None:
+    at = Check(control="min_notional", value=D(0), limit=D(0), unit="money", verdict="pass", rule="", message="")
+    short = Check(control="clock_skew", value=D(1), limit=D(0), unit="seconds", verdict="block", rule="", message="")
+    assert utilisation(at) == 1
+    assert utilisation(short) == D("Infinity")
+    assert utilisation(short.model_copy(update={"value": D(0)})) == 1
+
+
+def test_the_nearest_edge_of_the_band_is_shown_and_the_upper_one_in_its_middle() -> None:
+    assert Case(market=market(price=D(99))).check("price_collar").limit == D(98)
+    assert Case(market=market(price=D(100))).check("price_collar").limit == D(102)
+
+
+def test_a_single_share_held_is_an_open_position() -> None:
+    full = book(positions=tuple(held(name, 1) for name in ("A", "B", "C")))
+    assert Case(portfolio=full).check("max_open_positions").verdict == "block"
+    gone = book(positions=tuple(held(name, 0) for name in ("A", "B", "C")))
+    assert Case(portfolio=gone).check("max_open_positions").verdict == "pass"
+
+
+def test_the_permitted_list_says_which_case_it_is() -> None:
+    assert "every symbol is permitted" in Case().check("permitted").message
+    listed = Case(limits=limited(permitted=("IBM",))).check("permitted")
+    assert "on the permitted list" in listed.message

@@ -135,3 +135,11 @@ def test_a_mistake_in_the_section_is_named(old: str, new: str, words: str) -> No
     error = refused(old, new)
     assert error.code == "limits_invalid"
     assert words in error.message
+
+
+def test_a_name_of_cents_has_a_stop_below_a_dollar() -> None:
+    found = tightened_stop(
+        policy(breakeven_atr=None), quantity=10, average_price=D("0.80"), stop=D("0.50"), close=D("0.95"), atr=D("0.03")
+    )
+    assert found is not None
+    assert D("0.50") < found.price < 1

@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from pydantic import ValidationError
 
 from tools.errors import ConfigError
 from tools.risk.limits import default_limits_text, load_limits
+from tools.risk.types import Limits
 
 
 def with_line(old: str, new: str) -> str:
@@ -66,3 +68,17 @@ def test_what_is_not_a_set_of_fields_is_refused(text: str) -> None:
 
 def test_an_unknown_name_is_refused_by_name() -> None:
     assert "max_leverage" in refused(default_limits_text() + "\nmax_leverage: 3\n").message
+
+
+def test_the_tightest_values_of_every_limit_are_allowed() -> None:
+    """Nothing stands between a firm and the smallest limit that has a meaning."""
+    least = {
+        "settlement_days": 0, "duplicate_window_seconds": 0, "max_clock_skew_seconds": 0, "cure_sessions": 0,
+        "max_open_positions": 1, "max_order_quantity": 1, "max_trades_per_day": 1, "max_orders_per_minute": 1,
+        "max_loss_streak": 1, "max_automatic_executions": 1, "max_data_age_hours": 1, "min_order_notional": 0,
+    }  # fmt: skip
+    shipped = load_limits(default_limits_text())
+    assert Limits.model_validate({**shipped.model_dump(), **least}).max_open_positions == 1
+    for name in least:
+        with pytest.raises(ValidationError, match=name):
+            Limits.model_validate({**shipped.model_dump(), name: -1})

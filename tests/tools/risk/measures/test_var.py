@@ -14,7 +14,7 @@ from scipy import integrate, stats
 
 from tests.tools.risk.measures.books import returns
 from tools.risk.measures.types import Array, NotEnough, TailRisk
-from tools.risk.measures.var import cornish_fisher, historical, normal, sessions_needed
+from tools.risk.measures.var import FARTHEST, _increasing, cornish_fisher, historical, normal, sessions_needed
 
 Method = Callable[..., TailRisk | NotEnough]
 METHODS = [historical, normal, cornish_fisher]
@@ -122,3 +122,26 @@ def test_a_horizon_scales_by_the_root_of_time_and_says_so() -> None:
     one, ten = ok(historical(sample)), ok(historical(sample, horizon=10))
     assert ten.var == pytest.approx(one.var * math.sqrt(10), abs=1e-7)
     assert (one.convention.scaling, ten.convention.scaling) == ("none", "square root of time")
+
+
+def test_a_longer_horizon_takes_the_mean_along_as_well_as_the_spread() -> None:
+    sample = returns(130, 1)[:, 0] + 0.01
+    z, mean, spread = stats.norm.ppf(0.95), sample.mean(), sample.std(ddof=1)
+    found = ok(normal(sample, horizon=4))
+    assert found.var == pytest.approx(z * spread * 2 - 4 * mean, abs=1e-8)
+    assert found.cvar == pytest.approx(2 * spread * stats.norm.pdf(z) / 0.05 - 4 * mean, abs=1e-8)
+
+
+@pytest.mark.parametrize("skew", np.arange(-3.0, 3.01, 0.75))
+@pytest.mark.parametrize("kurtosis", [-1.0, 0.0, 0.5, 2.0, 5.0, 9.0])
+def test_the_expansion_is_used_only_where_it_rises_all_the_way(skew: float, kurtosis: float) -> None:
+    z = -1.6448536
+    grid = np.linspace(FARTHEST, z, 20_001)
+    slope = np.gradient(
+        grid
+        + (grid**2 - 1) * skew / 6
+        + (grid**3 - 3 * grid) * kurtosis / 24
+        - (2 * grid**3 - 5 * grid) * skew**2 / 36,
+        grid,
+    )
+    assert _increasing(z, skew, kurtosis) == bool(slope.min() > 0)

@@ -143,3 +143,11 @@ def test_a_what_if_of_forty_names_stays_cheap() -> None:
     for _ in range(5):
         what_if(surroundings, held, **order)
     assert (time.process_time() - started) / 5 < 0.05
+
+
+def test_marginal_var_of_a_small_order_is_nearly_what_it_adds_to_parametric_var() -> None:
+    small, large = (tried(book(BBB=100_000), quantity=shares).marginal_var for shares in (10, 20))
+    assert small is not None
+    assert large is not None
+    assert abs(large / small - 2) < D("0.05")
+    assert D(0) < small < D("0.01")
