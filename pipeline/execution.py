@@ -154,9 +154,13 @@ def book_fills(store: Store, broker: Broker, market: MarketData, run_id: str, ti
         reach("after_fill_commit")
     with store.db.read() as session:
         live = live_orders(session, run_id)
+    try:
+        there = {item.client_order_id: item for item in broker.open_orders()} if live else {}
+    except RetryableToolError:
+        return booked
     for order in live:
         try:
-            reported = broker.find(order.client_order_id)
+            reported = there.get(order.client_order_id) or broker.find(order.client_order_id)
         except RetryableToolError:
             continue
         if reported is not None:

@@ -18,6 +18,7 @@ from pipeline.desk import Desk
 from pipeline.execution import book_fills
 from pipeline.findings import raise_finding
 from pipeline.store import Store, now
+from pipeline.venue_time import VenueTime
 from tools.data.types import MarketData
 from tools.errors import ExecutionError, RetryableToolError
 from tools.execution.reconciliation.compare import compare
@@ -59,12 +60,16 @@ def reconcile(store: Store, broker: Broker, market: MarketData, run_id: str, tic
 
 
 def reconcile_desk(desk: Desk, occasion: Occasion) -> Report | None:
-    """Reconcile a desk that stands at a close; None in the middle of a session, or where the venue went on without us.
+    """Reconcile a desk that stands at a close, or between the parts of a session at a real venue.
 
-    An interrupted session is finished first, and a venue that is ahead is caught up with: both end with this.
+    None in the middle of a part, or where the venue went on without us: an interrupted session is finished first, and a
+    venue that is ahead is caught up with. Both end with this.
     """
     run = desk.run()
     following = run.session_index + 1
+    if run.stage == "traded" and not isinstance(desk.broker, PlayedVenue):
+        seen = VenueTime(desk.broker).seen_at(desk.tick(run.session_index, "open"))
+        return reconcile(desk.store, desk.broker, desk.market, desk.run_id, seen, occasion)
     if run.stage != "closed":
         return None
     if (

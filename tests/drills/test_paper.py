@@ -266,3 +266,18 @@ def test_a_paper_home_is_opened_in_its_mode_and_in_no_other(tmp_path: Path) -> N
     assert life.new_store(tmp_path / "home").settings.mode == "paper"
     with pytest.raises(HomeError, match="is a paper home"):
         life.new_store(tmp_path / "home", mode="replay")
+
+
+async def test_the_books_are_compared_also_while_the_session_is_open(paper: Paper) -> None:
+    await paper.open()
+    await paper.close()
+    paper.approve()
+    await paper.open()
+    report = reconciliation.reconcile_desk(paper.desk, "timer")
+    assert report is not None
+    assert (report.found, paper.open_breaks()) == (0, [])
+    with paper.venue.lock:
+        paper.venue.book.cash -= Decimal(250)
+    report = reconciliation.reconcile_desk(paper.desk, "timer")
+    assert report is not None
+    assert [item.body.kind for item in paper.open_breaks()] == ["cash"]
