@@ -115,7 +115,7 @@ def _repeated(fact: HealthFact, brief: MonitoringBrief, where: str | None) -> It
     control = fact.name.removeprefix(NEAR_LIMIT).replace("_", " ")
     yield found(
         brief, fact, "near_limit", "info",
-        f"In {times} of the last {min(len(fact.values), REPEATED_WINDOW)} sessions half of the proposals or more came "
+        f"In {times} of the last {min(len(fact.values), REPEATED_WINDOW)} sessions a large part of the proposals came "
         f"near the limit {control}.",
         _NEAR.remedy, rule="repeated", component=where, sessions=times,
         window=min(len(fact.values), REPEATED_WINDOW),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import http.server
+import json
 import math
+import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,6 +47,21 @@ def run(command: Any, *more: str, sessions: int, env: dict[str, str] | None = No
     return summary
 
 
+@pytest.fixture(scope="module")
+def on_rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home after seven sessions without a model, with positions and approved entries."""
+    home = tmp_path_factory.mktemp("rules") / "home"
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "api._launch", "--home", str(home), "--json", "run", "--sessions", "7", "--symbols",
+            SYMBOLS, "--stand-in", "approve",
+        ],
+        cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True, check=True, timeout=240,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["abstentions"] == 0
+    return home
+
+
 def rows(home: Path, query: str) -> list[tuple[Any, ...]]:
     with sqlite3.connect(home / "quarterdeck.sqlite") as connection:
         return connection.execute(query).fetchall()
@@ -51,14 +70,13 @@ def rows(home: Path, query: str) -> list[tuple[Any, ...]]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("mode", "reason"), FAILURES.items())
 def test_a_failing_model_abstains_increases_nothing_and_lets_exits_work(
-    command: Any, tmp_path: Path, openai_peer: Callable[..., Any], mode: str, reason: str
+    command: Any, on_rules: Path, tmp_path: Path, openai_peer: Callable[..., Any], mode: str, reason: str
 ) -> None:
-    before = run(command, sessions=7)
     home = tmp_path / "home"
+    shutil.copytree(on_rules, home)
     entries = rows(home, "SELECT count(*) FROM orders WHERE leg='entry'")[0][0]
     approved = rows(home, "SELECT count(*) FROM cases WHERE state='approved' AND kind='order.entry'")[0][0]
     stops = rows(home, "SELECT count(*) FROM orders WHERE leg IN ('exit','stop')")[0][0]
-    assert before["abstentions"] == 0
     assert entries > 0
 
     after = run(command, "--continue", sessions=6, env=model_env(openai_peer(mode)))

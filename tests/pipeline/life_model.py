@@ -155,13 +155,19 @@ class Expected:
             self._count()
         return ""
 
-    def question(self) -> str:
+    def question(self, who: Cast) -> str:
         """Ask the agent."""
-        return self._closed(None, "respond")
+        return self._closed(None, "respond") or self._unable(who)
+
+    def _unable(self, who: Cast) -> str:
+        """Why somebody is no approver now; empty for one."""
+        if who.is_person and who.name in self.disabled:
+            return "unauthorized"
+        return "role" if who.is_person and self.rank(who) < ROLES.index("approver") else ""
 
     def extend(self, who: Cast) -> str:
-        if who.is_person and self.rank(who) < ROLES.index("approver"):
-            return "role"
+        if self._unable(who):
+            return self._unable(who)
         if self.status != "pending" or self.over():
             return "expired"
         if self.expires is None or self.extensions:

@@ -213,7 +213,7 @@ def test_a_rubber_stamp_is_one_finding_until_it_is_over(store: Store) -> None:
         findings = session.exec(
             select(FindingRow).where(FindingRow.code == "rubber_stamp").order_by(col(FindingRow.first_as_of))
         ).all()
-    assert [(found.times_seen, found.cleared_as_of is None) for found in findings] == [(2, False), (1, True)]
+    assert [(found.times_seen > 1, found.cleared_as_of is None) for found in findings] == [(True, False), (False, True)]
     assert {found.severity for found in findings} == {"warning"}
     assert all("without opening" in found.body.message for found in findings)
 

@@ -8,6 +8,7 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlmodel import col, select
@@ -200,7 +201,8 @@ def test_it_beats_and_health_shows_it(store: Store, watchdog: Watchdog) -> None:
 
 
 def test_without_it_health_is_degraded_and_the_engine_opens_no_new_risk(store: Store, watchdog: Watchdog) -> None:
-    engine = Engine(store, None, None)  # type: ignore[arg-type]
+    played = SimpleNamespace(time=SimpleNamespace(venue=object()))
+    engine = Engine(store, None, played)  # type: ignore[arg-type]
     watchdog.step()
     assert engine._guarded()
     assert store.reduce_only == []

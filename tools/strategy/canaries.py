@@ -113,7 +113,7 @@ def _thesis(flaw: Flaw, item: Features) -> str:
     match flaw:
         case "against_trend":
             return (
-                f"{closed}, below its fifty-session average of {shown(item.sma_50)} and below its twenty-session "
+                f"{closed}, below both its fifty-session average of {shown(item.sma_50)} and its twenty-session "
                 f"average of {shown(item.sma_20)}; it keeps falling, with {momentum}."
             )
         case "against_dip":

@@ -22,7 +22,7 @@ TABLE_COMMANDS = [
     ("cases", "list"), ("cases", "show", "case_0"), ("approvals", "list"), ("approvals", "list", "--status", "all"),
     ("explain", "case_0"), ("explain", "case_1"), ("approvals", "show", "appr_case_0"), ("risk",),
     ("risk", "--stress", "market=-10%"), ("risk", "--what-if", "buy 100 IBM"),
-    ("ledger", "verify"), ("token",), ("version",), ("scorecard",), ("budget",), ("controls",),
+    ("ledger", "verify"), ("token",), ("version",), ("scorecard",), ("budget",),
 ]  # fmt: skip
 
 
