@@ -152,10 +152,14 @@ def with_figures(brief: MonitoringBrief, found: Sequence[Finding]) -> tuple[tupl
     return tuple(cited), items
 
 
+NO_BAR_HOURS = 10_000.0
+"""The age of what is not there: beyond every limit."""
+
+
 def data_age_hours(market: MarketData, tick: Tick) -> float:
-    """Hours since the newest bar became known."""
-    newest = max(bar.known_at for bar in market.bars(tick.session, tick.as_of).values())
-    return (tick.as_of - newest).total_seconds() / 3600
+    """Hours since the newest bar became known; beyond every limit in a session without any bar."""
+    newest = max((bar.known_at for bar in market.bars(tick.session, tick.as_of).values()), default=None)
+    return NO_BAR_HOURS if newest is None else (tick.as_of - newest).total_seconds() / 3600
 
 
 def _book(desk: Desk, view: PortfolioView) -> Iterator[Measured]:

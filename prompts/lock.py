@@ -48,3 +48,7 @@ def regenerate(path: Path) -> Lock:
         )
     path.write_text(json.dumps(new, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return new
+
+
+if __name__ == "__main__":
+    regenerate(Path(__file__).parent / LOCK_FILE)
