@@ -182,14 +182,14 @@ def test_a_watchdog_that_is_killed_is_missed_and_started_again(desk: Desk) -> No
 
 def test_an_engine_that_falls_silent_with_positions_open_is_halted_by_the_dead_man_timer(home: Path) -> None:
     limits = home / "config" / "limits.yaml"
-    limits.write_text(limits.read_text().replace("dead_man_seconds: 60", "dead_man_seconds: 5"))
+    limits.write_text(limits.read_text().replace("dead_man_seconds: 60", "dead_man_seconds: 10"))
     put = quarterdeck(home, "activate", "limits", "--reason", "a short timer")
     assert put.status == 0, put.err
     with serving(home) as desk:
         desk.holds()
         assert held(home)
         with stopped(desk.engine):
-            until(lambda: desk.view()["halts"] or None, "the watchdog halts", timeout_s=40)
+            until(lambda: desk.view()["halts"] or None, "the watchdog halts", timeout_s=60)
             (stopping,) = desk.view()["halts"]
             assert (stopping["source"], stopping["action"], stopping["scope"]) == ("watchdog", "cancel", "firm")
         assert held(home), "positions are left alone"
