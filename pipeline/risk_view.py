@@ -31,7 +31,6 @@ from tools.risk.measures.scenarios import scenarios
 from tools.risk.measures.stress import put_through, read_shocks, supposed
 from tools.risk.measures.types import (
     SHARE_STEP,
-    Book,
     Concentration,
     Contributions,
     Drawdown,
@@ -47,8 +46,14 @@ from tools.risk.measures.what_if import Surroundings, what_if
 from tools.risk.protection import DrawdownProtection, ProtectionState
 from tools.risk.sizing_policy import SizingPolicy
 from tools.risk.types import Limits, PortfolioView
+from tools.risk.uses import book_uses
 from tools.types import Frozen, Instant, Review, Side, Tick
 
+SHOWN = {
+    "max_gross_share": "gross_share", "max_position_share": "position_share", "max_sector_share": "sector_share",
+    "max_total_open_risk": "total_open_risk", "max_daily_loss": "daily_loss", "max_drawdown": "drawdown",
+}  # fmt: skip
+"""The limits at the head of the page, by their name in the limits file, and the control that measures each."""
 BEFORE_CLOSE = ("opening", "acted", "traded")
 """Stages of a session whose close is not known yet."""
 
@@ -174,7 +179,7 @@ def risk_report(store: Store, *, confidence: float = var.CONFIDENCE, horizon: in
     return RiskReport(
         run=stand.run.id, session=stand.session, as_of=stand.as_of, label=stand.market.label, equity=view.equity,
         positions=len(view.positions), pending=len(view.pending), window_sessions=len(around.history.sessions),
-        limits_version=stand.limits.version, limits=_uses(stand, book), tail=TailView(**tails),
+        limits_version=stand.limits.version, limits=_uses(stand), tail=TailView(**tails),
         volatility=VolatilityView(**spreads), drawdown=drawdown(equity), index=index,
         concentration=concentration(book),
         contributions=contributions(book, around.history, confidence=confidence),
@@ -186,25 +191,12 @@ def risk_report(store: Store, *, confidence: float = var.CONFIDENCE, horizon: in
     )  # fmt: skip
 
 
-def _uses(stand: _Stand, book: Book) -> tuple[LimitUse, ...]:
-    view, limits = stand.view, stand.limits
-    held = {item.symbol: abs(item.value) for item in book.holdings}
-    sectors: dict[str, Decimal] = {}
-    for item in book.holdings:
-        sectors[item.sector] = sectors.get(item.sector, Decimal(0)) + abs(item.value)
-    lost = max(Decimal(0), 1 - view.equity / view.day_start_equity) if view.day_start_equity > 0 else Decimal(0)
-    measured = [
-        ("max_gross_share", sum(held.values(), Decimal(0)) / view.equity, limits.max_gross_share),
-        ("max_position_share", max(held.values(), default=Decimal(0)) / view.equity, limits.max_position_share),
-        ("max_sector_share", max(sectors.values(), default=Decimal(0)) / view.equity, limits.max_sector_share),
-        ("max_total_open_risk", sum((i.open_risk for i in book.holdings), Decimal(0)) / view.equity,
-         limits.max_total_open_risk),
-        ("max_daily_loss", lost, limits.max_daily_loss),
-        ("max_drawdown", view.drawdown, limits.max_drawdown),
-    ]  # fmt: skip
+def _uses(stand: _Stand) -> tuple[LimitUse, ...]:
+    measured = book_uses(stand.view, stand.limits)
     return tuple(
-        LimitUse(limit=name, value=_up(value), maximum=maximum, use=_up(value / maximum))
-        for name, value, maximum in measured
+        LimitUse(limit=name, value=_up(measured[control][0]), maximum=maximum, use=_up(measured[control][0] / maximum))
+        for name, control in SHOWN.items()
+        if control in measured and (maximum := measured[control][1])
     )
 
 

@@ -20,38 +20,27 @@ from __future__ import annotations
 
 import json
 import queue
-import threading
 from collections import deque
 from datetime import date, datetime, timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgpack
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.server import ServerConnection, serve
+from websockets.sync.server import ServerConnection
 
 from tests.peers.alpaca_book import Json, Refused, asset
 from tests.peers.alpaca_day import NEW_YORK, AlpacaDay, text
-from tests.peers.alpaca_peer import KEY, SECRET, _Handler, _Server
+from tests.peers.alpaca_peer import KEY, SECRET, LoopbackServers
 from tools.data.types import Bar
 
 
-class AlpacaDataPeer:
-    """HTTP and the data stream on free loopback ports over one `AlpacaDay`."""
+class AlpacaDataPeer(LoopbackServers):
+    """HTTP and the data stream over one `AlpacaDay`."""
 
     def __init__(self, day: AlpacaDay, *, hang_s: float = 0.5, slow_s: float = 0.01, page: int = 10_000) -> None:
-        self.hang_s, self.slow_s, self.page = hang_s, slow_s, page
-        self.lock = threading.RLock()
-        self.stopping = threading.Event()
-        self._http = _Server(("127.0.0.1", 0), _Handler)
-        self._http.peer = self
-        self._sockets = serve(self._stream, "127.0.0.1", 0)
-        self._threads = [
-            threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True),
-            threading.Thread(target=self._sockets.serve_forever, daemon=True),
-        ]
-        self.base_url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        self.stream_url = f"ws://127.0.0.1:{self._sockets.socket.getsockname()[1]}/v2/iex"
+        super().__init__(hang_s=hang_s, slow_s=slow_s)
+        self.page = page
+        self.stream_url = f"{self.stream_host}/v2/iex"
         self._listeners: list[queue.Queue[bytes | None]] = []
         self.reset(day)
 
@@ -258,21 +247,6 @@ class AlpacaDataPeer:
         finally:
             if inbox in self._listeners:
                 self._listeners.remove(inbox)
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stopping.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._sockets.shutdown()
-        for thread in self._threads:
-            thread.join(timeout=5)
 
 
 def _bytes(data: str | bytes) -> bytes:

@@ -49,13 +49,12 @@ FAULTS = (
 STREAM_FAULTS = ("drop", "repeat", "delay", "disconnect", "garbage")
 
 
-class AlpacaPeer:
-    """Two servers on free loopback ports over one book. `hang_s` is how long a silent answer keeps its connection."""
+class LoopbackServers:
+    """HTTP and a stream on free loopback ports, each in its thread while inside `with`. `hang_s` is how long a silent
+    answer keeps its connection."""
 
-    def __init__(self, seed: int = 0, *, hang_s: float = 0.5, slow_s: float = 0.01) -> None:
-        self.hang_s = hang_s
-        self.slow_s = slow_s
-        self.retry_after: str | None = None
+    def __init__(self, *, hang_s: float = 0.5, slow_s: float = 0.01) -> None:
+        self.hang_s, self.slow_s = hang_s, slow_s
         self.lock = threading.RLock()
         self.stopping = threading.Event()
         self._http = _Server(("127.0.0.1", 0), _Handler)
@@ -66,7 +65,35 @@ class AlpacaPeer:
             threading.Thread(target=self._sockets.serve_forever, daemon=True),
         ]
         self.base_url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        self.stream_url = f"ws://127.0.0.1:{self._sockets.socket.getsockname()[1]}/stream"
+        self.stream_host = f"ws://127.0.0.1:{self._sockets.socket.getsockname()[1]}"
+
+    def _stream(self, connection: ServerConnection) -> None:
+        """Serve one listener until it goes away."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stopping.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._sockets.shutdown()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+
+class AlpacaPeer(LoopbackServers):
+    """Two servers over one book."""
+
+    def __init__(self, seed: int = 0, *, hang_s: float = 0.5, slow_s: float = 0.01) -> None:
+        super().__init__(hang_s=hang_s, slow_s=slow_s)
+        self.retry_after: str | None = None
+        self.stream_url = f"{self.stream_host}/stream"
         self.reset(seed)
 
     def reset(self, seed: int, cash: Decimal = Decimal(100_000)) -> None:
@@ -255,21 +282,6 @@ class AlpacaPeer:
             with self.lock:
                 if inbox in self._listeners:
                     self._listeners.remove(inbox)
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stopping.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._sockets.shutdown()
-        for thread in self._threads:
-            thread.join(timeout=5)
 
 
 class _Server(ThreadingHTTPServer):

@@ -62,7 +62,7 @@ def control_uses(
     view: PortfolioView, limits: Limits, checked: Iterable[Check], groups: Groups | None = None
 ) -> tuple[ControlUse, ...]:
     """Every control of the registry, in its order; `checked` holds the checks of the orders at the last close."""
-    of_book = _of_book(view, limits, groups) if view.equity > 0 else {}
+    of_book = book_uses(view, limits, groups) if view.equity > 0 else {}
     of_orders: dict[str, Check] = {}
     for item in checked:
         known = of_orders.get(item.control)
@@ -101,8 +101,8 @@ def _used(check: Check) -> Decimal:
     return Decimal("Infinity") if check.verdict == "block" else check.value or Decimal(-1)
 
 
-def _of_book(view: PortfolioView, limits: Limits, groups: Groups | None) -> dict[str, tuple[Decimal, Decimal]]:
-    """Value and limit of every control that measures the book itself; equity is positive."""
+def book_uses(view: PortfolioView, limits: Limits, groups: Groups | None = None) -> dict[str, tuple[Decimal, Decimal]]:
+    """Value and limit of every control that measures the book itself, everything pending filled; equity is positive."""
     book = book_of(view)
     shares = _shares(book, groups)
     found = {name: (amount / view.equity, Decimal(LIMIT_OF[name](limits) or 0)) for name, amount in shares.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -86,10 +87,13 @@ class StatusFeed:
         ready.wait(OPEN_TIMEOUT_S)
 
     def close(self) -> None:
+        """Stop listening. Before Python 3.12 a cancellation may be lost at the end of `wait_for`, so it is repeated."""
         loop, task, thread = self._loop, self._task, self._thread
-        if loop is not None and task is not None and thread is not None:
-            loop.call_soon_threadsafe(task.cancel)
-            thread.join(OPEN_TIMEOUT_S)
+        until = time.monotonic() + OPEN_TIMEOUT_S
+        while loop and task and thread and thread.is_alive() and time.monotonic() < until:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(task.cancel)
+            thread.join(0.05)
         self._thread = None
 
     def _run(self, ready: threading.Event) -> None:

@@ -204,7 +204,7 @@ def test_it_polls_by_itself_until_it_is_closed(peer: AlpacaDataPeer) -> None:
     finally:
         venue.close()
         peer.script.clear()
-    _until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("alpaca-")])
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("alpaca-")]
 
 
 def test_the_market_speaks_for_its_venue(peer: AlpacaDataPeer, tmp_path: Path) -> None:
