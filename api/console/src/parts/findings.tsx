@@ -3,14 +3,13 @@ import { deskNow, post } from "../api/client";
 import { useResource } from "../api/live";
 import { useSession } from "../api/session";
 import type { Finding, FindingDetail, FindingState, Page } from "../api/types";
-import { useDraft } from "../lib/drafts";
 import { silenceBody, silenceEnds, worstFirst } from "../lib/findings";
 import { words } from "../lib/format";
 import { whyNot } from "../lib/rights";
 import { day, wallTime } from "../lib/time";
 import { Empty, Failed, Loading, Panel, Tag } from "./basics";
-import { NEEDS_REASON } from "./decide_form";
 import { EvidenceList } from "./evidence";
+import { ReasonText, useReasonForm } from "./reason_form";
 
 const STATES: FindingState[] = ["open", "silenced", "acknowledged", "cleared"];
 const TONE = { critical: "bad", warning: "warn", info: "plain" } as const;
@@ -91,43 +90,20 @@ function FindingEvidence({ item }: { item: Finding }) {
 function AnswerForm({ item, what, done }: { item: Finding; what: "acknowledge" | "silence"; done: () => void }) {
   const { session } = useSession();
   const ends = silenceEnds(item);
-  const [reason, setReason, clear] = useDraft(`finding.${what}.${item.id}`);
   const [end, setEnd] = useState(0);
-  const [missing, setMissing] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
-  const field = `finding-reason-${item.id}`;
+  const form = useReasonForm(`finding.${what}.${item.id}`, `finding-reason-${item.id}`);
   const barred = whyNot(session, item.worst === "critical" ? "decide" : "run");
   if (barred) return <p className="barred">{barred}</p>;
 
-  async function send() {
-    const said = reason.trim();
-    setMissing(!said);
-    if (!said) return document.getElementById(field)?.focus();
-    setBusy(true);
-    setError(null);
-    try {
-      const chosen = ends[end] ?? { name: "", hours: 1 };
-      const body = what === "silence" ? silenceBody(chosen, said, deskNow()) : { reason: said };
-      await post<Finding>(`/findings/${encodeURIComponent(item.id)}/${what}`, body);
-      clear();
-      done();
-    } catch (problem) {
-      setError(problem);
-    } finally {
-      setBusy(false);
-    }
-  }
+  const send = () => form.send(async (reason) => {
+    const body = what === "silence" ? silenceBody(ends[end] ?? { name: "", hours: 1 }, reason, deskNow()) : { reason };
+    await post<Finding>(`/findings/${encodeURIComponent(item.id)}/${what}`, body);
+    done();
+  });
 
   return (
     <form onSubmit={(event) => { event.preventDefault(); void send(); }} noValidate>
-      {error !== null && <Failed error={error} />}
-      <label className="field" htmlFor={field}>
-        {what === "silence" ? "Why it may be silent" : "What was seen to"}
-        <textarea id={field} data-testid="finding-reason" rows={2} maxLength={2000} value={reason} aria-invalid={missing}
-          onChange={(e) => { setReason(e.target.value); setMissing(false); }} />
-      </label>
-      {missing && <p className="field-error" role="alert">{NEEDS_REASON}</p>}
+      <ReasonText form={form} label={what === "silence" ? "Why it may be silent" : "What was seen to"} testId="finding-reason" />
       {what === "silence" && (
         <label className="field">
           For
@@ -137,7 +113,7 @@ function AnswerForm({ item, what, done }: { item: Finding; what: "acknowledge" |
         </label>
       )}
       <div className="decision-actions">
-        <button type="submit" className="button" data-testid="finding-send" disabled={busy}>{what === "silence" ? "Silence it" : "Acknowledge it"}</button>
+        <button type="submit" className="button" data-testid="finding-send" disabled={form.busy}>{what === "silence" ? "Silence it" : "Acknowledge it"}</button>
       </div>
     </form>
   );

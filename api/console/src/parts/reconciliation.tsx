@@ -1,15 +1,13 @@
-import { useState } from "react";
 import { post } from "../api/client";
 import { useResource } from "../api/live";
 import type { Break, BreakDecision, Comparison, Reconciliation } from "../api/reconciliation";
 import { useSession } from "../api/session";
-import { useDraft } from "../lib/drafts";
 import { words } from "../lib/format";
 import { whyNot } from "../lib/rights";
 import { link } from "../lib/router";
 import { wallTime } from "../lib/time";
 import { Empty, Failed, Loading, Panel, Tag, type Tone } from "./basics";
-import { NEEDS_REASON } from "./decide_form";
+import { ReasonText, useReasonForm } from "./reason_form";
 
 const TONE: Record<Break["status"], Tone> = { open: "bad", left: "warn", explained: "plain", adopted: "good", closed: "plain" };
 const DECISIONS: readonly [BreakDecision, string, string][] = [
@@ -50,28 +48,11 @@ function told(report: Comparison | null): string {
 
 function BreakCard({ item, reload }: { item: Break; reload: () => void }) {
   const { session } = useSession();
-  const [reason, setReason, clear] = useDraft(`break.${item.id}`);
-  const [missing, setMissing] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
+  const form = useReasonForm(`break.${item.id}`, `reason-${item.id}`, reload);
   const barred = whyNot(session, "release");
   const decidable = item.status === "open" || item.status === "left";
 
-  async function decide(decision: BreakDecision) {
-    setMissing(!reason.trim());
-    if (!reason.trim()) return document.getElementById(`reason-${item.id}`)?.focus();
-    setBusy(true);
-    setError(null);
-    try {
-      await post<Break>(`/breaks/${encodeURIComponent(item.id)}`, { decision, reason: reason.trim() });
-      clear();
-    } catch (problem) {
-      setError(problem);
-    } finally {
-      setBusy(false);
-      reload();
-    }
-  }
+  const decide = (decision: BreakDecision) => form.send((reason) => post<Break>(`/breaks/${encodeURIComponent(item.id)}`, { decision, reason }));
 
   return (
     <article className="apart" data-testid="break" data-kind={item.kind}>
@@ -89,16 +70,10 @@ function BreakCard({ item, reload }: { item: Break; reload: () => void }) {
       {decidable && barred && <p className="barred">{barred}</p>}
       {decidable && !barred && (
         <form onSubmit={(event) => event.preventDefault()} noValidate>
-          {error !== null && <Failed error={error} />}
-          <label className="field" htmlFor={`reason-${item.id}`}>
-            What you found out
-            <textarea id={`reason-${item.id}`} rows={2} maxLength={2000} value={reason} aria-invalid={missing} data-testid="break-reason"
-              onChange={(e) => { setReason(e.target.value); setMissing(false); }} />
-          </label>
-          {missing && <p className="field-error" role="alert">{NEEDS_REASON}</p>}
+          <ReasonText form={form} label="What you found out" testId="break-reason" />
           <div className="decision-actions">
             {DECISIONS.filter(([decision]) => !(decision === "leave" && item.status === "left")).map(([decision, label, meaning]) => (
-              <button key={decision} type="button" className="button" title={meaning} disabled={busy} data-testid={`break-${decision}`} onClick={() => void decide(decision)}>{label}</button>
+              <button key={decision} type="button" className="button" title={meaning} disabled={form.busy} data-testid={`break-${decision}`} onClick={() => void decide(decision)}>{label}</button>
             ))}
           </div>
         </form>
