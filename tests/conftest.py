@@ -7,17 +7,21 @@ import ipaddress
 import itertools
 import signal
 import socket
+import sqlite3
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import psutil
 import pytest
+from sqlalchemy import Engine, event
+
+from memory.migrations import current
 
 
 def _load_peer() -> ModuleType:
@@ -62,6 +66,42 @@ def no_network() -> Iterator[None]:
         patch.setattr(socket.socket, name, guarded(name))
     yield
     patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Migrate once: every new SQLite home of this process starts as a copy of one that went through all migrations.
+
+    And do not wait for the disk: no test pulls the plug of the machine. Processes that tests start do both as shipped.
+    """
+    import memory.database
+    import pipeline.home
+
+    prepare, upgrade = memory.database._prepare_sqlite, pipeline.home.upgrade
+    template = tmp_path_factory.mktemp("template") / "quarterdeck.sqlite"
+
+    def impatient(engine: Engine, busy_timeout_s: float) -> None:
+        prepare(engine, busy_timeout_s)
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF").close())
+
+    def from_template(database: memory.database.Database) -> None:
+        if database.dialect == "sqlite" and current(database) is None:
+            if not template.exists():
+                made = memory.database.Database(f"sqlite:///{template}")
+                upgrade(made)
+                made.dispose()
+            with (
+                closing(sqlite3.connect(template)) as source,
+                closing(sqlite3.connect(str(database.engine.url.database))) as target,
+            ):
+                target.execute("PRAGMA synchronous=OFF")
+                source.backup(target)
+        upgrade(database)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory.database, "_prepare_sqlite", impatient)
+        patch.setattr(pipeline.home, "upgrade", from_template)
+        yield
 
 
 @pytest.fixture

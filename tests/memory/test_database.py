@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -151,3 +153,14 @@ def test_a_reader_does_not_wait_for_a_writer(any_db: Database) -> None:
         writing.flush()
         with any_db.read() as reading:
             assert reading.exec(select(HeartbeatRow)).all() == []
+
+
+def test_what_is_committed_is_on_the_disk(tmp_path: Path) -> None:
+    """Asked in a process of its own: the tests of this one do not wait for the disk."""
+    script = (
+        "import sys; from memory.database import Database; "
+        "print(Database(sys.argv[1]).engine.connect().exec_driver_sql('PRAGMA synchronous').scalar_one())"
+    )
+    url = f"sqlite:///{tmp_path / 'home.sqlite'}"
+    said = subprocess.run([sys.executable, "-c", script, url], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "2", "FULL"
