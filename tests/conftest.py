@@ -21,7 +21,8 @@ import psutil
 import pytest
 from sqlalchemy import Engine, event
 
-from memory.migrations import current
+import memory.database
+from memory.migrations import current, upgrade
 
 
 def _load_peer() -> ModuleType:
@@ -74,10 +75,7 @@ def quick_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     And do not wait for the disk: no test pulls the plug of the machine. Processes that tests start do both as shipped.
     """
-    import memory.database
-    import pipeline.home
-
-    prepare, upgrade = memory.database._prepare_sqlite, pipeline.home.upgrade
+    prepare = memory.database._prepare_sqlite
     template = tmp_path_factory.mktemp("template") / "quarterdeck.sqlite"
 
     def impatient(engine: Engine, busy_timeout_s: float) -> None:
@@ -100,7 +98,7 @@ def quick_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory.database, "_prepare_sqlite", impatient)
-        patch.setattr(pipeline.home, "upgrade", from_template)
+        patch.setattr("pipeline.home.upgrade", from_template)
         yield
 
 
