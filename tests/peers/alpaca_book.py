@@ -92,8 +92,10 @@ class AlpacaBook:
         price = Decimal(body.get("limit_price") or self.prices[body["symbol"]])
         if body["side"] == "buy" and price * quantity > self.cash:
             raise Refused(403, 40310000, "insufficient buying power")
-        if body["side"] == "sell" and quantity > self.positions[body["symbol"]]:
-            raise Refused(403, 40310000, f"insufficient qty available for order (requested: {quantity})")
+        if body["side"] == "sell" and quantity > (free := self._free(body["symbol"], replaces)):
+            raise Refused(
+                403, 40310000, f"insufficient qty available for order (requested: {quantity}, available: {free})"
+            )
         self.accepted[name] += 1
         order = self._new(name, body, replaces)
         for leg, terms in (("take_profit", "limit"), ("stop_loss", "stop")):
@@ -178,6 +180,17 @@ class AlpacaBook:
             move = Decimal(self.random.randint(-50, 50)) / 100
             part = min(left, self.random.randint(1, max(1, left)))
             self.fill(order["client_order_id"], part, self.prices[order["symbol"]] + move)
+
+    def _free(self, symbol: str, replaces: Json | None) -> Decimal:
+        """Shares that no open sell order holds."""
+        selling = [
+            order for order in self.open_orders()
+            if (order["symbol"], order["side"]) == (symbol, "sell") and order["status"] != "held"
+            and order is not replaces
+        ]  # fmt: skip
+        return self.positions[symbol] - sum(
+            (Decimal(order["qty"]) - Decimal(order["filled_qty"]) for order in selling), Decimal(0)
+        )
 
     def _new(self, name: str, body: Json, replaces: Json | None, status: str = "new") -> Json:
         self.now += timedelta(milliseconds=1)

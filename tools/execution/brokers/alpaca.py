@@ -1,8 +1,9 @@
 """An Alpaca account as a Broker: paper unless live is asked for by name.
 
-Every POST and PATCH is sent once. What is no clear yes or no is RetryableToolError: unknown, ask with `find`.
-A refusal is believed only after a look-up by client id, because a second sending of an order that did arrive may be
-refused for want of the money that the first one took.
+Every POST and PATCH is sent once. What is no clear yes or no is RetryableToolError: unknown, ask with `find`. While an
+order may still be on its way (`DOUBT_S` after its sending) it is asked for and never sent again: that Alpaca refuses a
+client id that it knows is the second line, not the first. A refusal is believed only after a look-up by client id,
+because a second sending of an order that did arrive may be refused for want of the money that the first one took.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tools.alpaca_wire import TIMEOUT_S
 from tools.errors import ConfigError, ExecutionError, RetryableToolError
 from tools.execution.brokers.alpaca_client import AlpacaClient, AlpacaRefusal, Method
 from tools.execution.brokers.alpaca_journal import AlpacaJournal
-from tools.execution.brokers.alpaca_stream import Gap, order_messages
+from tools.execution.brokers.alpaca_stream import order_messages
 from tools.execution.brokers.alpaca_words import (
     BrokerAccount,
     MarketClock,
@@ -32,13 +33,17 @@ from tools.execution.brokers.alpaca_words import (
     terms,
     text_of,
 )
-from tools.execution.messages import OrderMessage
+from tools.execution.messages import Gap, OrderMessage
 from tools.execution.types import BrokerOrder, Fill, OrderRequest
 
 PAGE = 100
 ORDERS_PAGE = 500
 DOUBT_S = 60.0
+"""For how long after a sending a look-up that finds nothing proves nothing: until then it is not sent again."""
 ORDER_NOT_FOUND = 40410000
+SHORT_OF = 40310000
+NOT_TAKEN = frozenset({"broker_busy", "broker_unauthorized"})
+"""Answers of Alpaca's doorkeepers: what was sent went no further, so it may be sent again at once."""
 
 
 class AlpacaBroker:
@@ -111,8 +116,13 @@ class AlpacaBroker:
         return self._send("POST", "/orders", body, request)
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
-        """The order as it is now; None only when Alpaca itself says that it has no such order."""
+        """The order as it is now; None only when Alpaca itself says that it has no such order.
+
+        RetryableToolError `broker_lagging` for one that was sent so lately that its absence proves nothing.
+        """
         wire = self._find(client_order_id)
+        if wire is None and self._recent(client_order_id):
+            raise _lagging(client_order_id, "Alpaca does not find it")
         return None if wire is None else order_of(wire)
 
     def cancel(self, client_order_id: str) -> BrokerOrder:
@@ -203,12 +213,21 @@ class AlpacaBroker:
 
     def _send(self, method: Method, path: str, body: dict[str, Any], request: OrderRequest) -> BrokerOrder:
         name = request.client_order_id
-        before = self._recent(name)
+        before = self._journal.last_sent(name)
+        if self._recent(name):
+            known = self._find(name)
+            if known is None:
+                raise _lagging(name, "Alpaca does not find it")
+            return _same(request, known)
         self._journal.sending(name, self._clock())
         try:
             wire: WireOrder = read(WireOrder, self._client.call(method, path, body), f"order {name}")
         except AlpacaRefusal as refusal:
-            return self._after_refusal(request, refusal, before)
+            return self._after_refusal(request, refusal, False)
+        except RetryableToolError as error:
+            if error.code in NOT_TAKEN:
+                self._journal.sending(name, before)
+            raise
         if wire.client_order_id != name:
             raise RetryableToolError(f"Alpaca answered {name} with another order's id; ask", code="broker_garbled")
         return order_of(wire)
@@ -220,6 +239,12 @@ class AlpacaBroker:
             return _same(request, known)
         if in_doubt or "client_order_id" in refusal.message:
             raise _lagging(request.client_order_id, refusal.message)
+        self._journal.sending(request.client_order_id, None)
+        if request.reduce_only and isinstance(refusal, AlpacaRefusal) and refusal.venue_code == SHORT_OF:
+            raise RetryableToolError(
+                f"{refusal.message}; the account's other orders hold the shares until they have ended: ask again",
+                code="broker_holds_shares",
+            )
         raise refusal
 
     def _beyond_position(self, request: OrderRequest) -> BrokerOrder | None:

@@ -55,10 +55,13 @@ class AlpacaJournal:
                     code="account_mismatch",
                 )
 
-    def sending(self, client_order_id: str, at: float) -> None:
-        """Write down that an order is about to be sent; `at` in seconds of the wall clock."""
+    def sending(self, client_order_id: str, at: float | None) -> None:
+        """Write down that an order is about to be sent; `at` in seconds of the wall clock, None that it was not."""
         with self._lock:
-            self._db.execute("INSERT OR REPLACE INTO sendings VALUES (?, ?)", (client_order_id, at))
+            if at is None:
+                self._db.execute("DELETE FROM sendings WHERE client_order_id = ?", (client_order_id,))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO sendings VALUES (?, ?)", (client_order_id, at))
 
     def last_sent(self, client_order_id: str) -> float | None:
         """When the order was last sent, if it ever was."""
