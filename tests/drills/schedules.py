@@ -132,8 +132,8 @@ def wrong(desk: OrderDesk) -> tuple[str, ...]:
 
 def _wrong(desk: OrderDesk) -> Iterator[str]:
     book = desk.peer.book
-    if again := sorted(name for name, count in book.attempts.items() if count > 1):
-        yield f"reached the venue twice: {again}"
+    if again := sorted(+book.again):
+        yield f"accepted, and sent again: {again}"
     booked = Counter(row.execution_id for row in desk.fills() if row.case_id is not None)
     if twice := [name for name, count in booked.items() if count > 1]:
         yield f"booked twice: {twice}"

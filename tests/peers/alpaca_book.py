@@ -27,7 +27,11 @@ class Refused(Exception):
 
 
 class AlpacaBook:
-    """One account. `prices` are what market orders fill at; `updates` grows by one trade update per event."""
+    """One account. `prices` are what market orders fill at; `updates` grows by one trade update per event.
+
+    `again` counts what came for an order that was accepted before, whether it is refused then or not. With
+    `trades_at_once` a market order fills on arrival, in two executions.
+    """
 
     def __init__(self, seed: int, *, cash: Decimal, prices: dict[str, Decimal]) -> None:
         self.random = random.Random(seed)
@@ -40,6 +44,8 @@ class AlpacaBook:
         self.positions: Counter[str] = Counter()
         self.attempts: Counter[str] = Counter()
         self.accepted: Counter[str] = Counter()
+        self.again: Counter[str] = Counter()
+        self.trades_at_once = False
         self.updates: list[Json] = []
         self.now = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
         self.calendar: Callable[[], Json] | None = None
@@ -84,6 +90,7 @@ class AlpacaBook:
         """Take an order, or refuse it as Alpaca does."""
         name = body.get("client_order_id") or self._id()
         self.attempts[name] += 1
+        self.again[name] += self.accepted[name]
         if self.refuse_duplicates and self.accepted[name]:
             raise Refused(422, 40010001, "client_order_id must be unique")
         quantity = Decimal(str(body["qty"]))
@@ -106,6 +113,9 @@ class AlpacaBook:
                     self._new(self._id(), {**body, **body[leg], "side": exit_side, "type": terms}, None, "held"),
                 ]
         self._tell("new", order)
+        if self.trades_at_once and body["type"] == "market":
+            for part in (int(quantity) // 3, int(quantity) - int(quantity) // 3):
+                self.fill(name, part)
         return order
 
     def cancel(self, order_id: str) -> None:
