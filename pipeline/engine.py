@@ -20,6 +20,7 @@ from pipeline import (
     desk_health,
     halt,
     halt_program,
+    order_stream,
     queue_time,
     reconciliation,
     unattended,
@@ -80,6 +81,7 @@ class Engine:
         """Go on until stopped. A stop in the middle of a session ends after that session."""
         heart = asyncio.create_task(self._heart())
         teller = asyncio.create_task(Dispatcher(self.store).run(self.stopping))
+        listener = asyncio.create_task(order_stream.listen(self.desk, self._ask, self.stopping))
         try:
             if self.desk.run().stage != "closed" and self.player.due():
                 await self._play("finishing the session that was interrupted")
@@ -90,16 +92,22 @@ class Engine:
                 await asyncio.to_thread(self._keep_law)
                 await self._attend_night()
                 await self.player.open_by_hand()
-                if teller.done() and not self.stopping.is_set():
-                    teller.result()
+                for task in (teller, listener):
+                    if task.done() and not self.stopping.is_set():
+                        task.result()
                 await self._step()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.stopping.wait(), POLL_S)
         finally:
             heart.cancel()
             self.stopping.set()
-            await teller
+            await asyncio.gather(teller, listener)
             await asyncio.to_thread(beat, self.store, "engine", "off", "stopped")
+
+    def _ask(self, gap: bool) -> None:
+        """The stream spoke of what only the broker can say: look at once, and compare the books after a gap."""
+        self._looked_at = float("-inf")
+        self._silent |= gap
 
     def _keep_law(self) -> None:
         """Put in force what was approved: at once, after its cooling-off, or because a crash came between."""
