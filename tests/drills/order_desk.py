@@ -245,7 +245,8 @@ class OrderDesk:
                     self._inbox = self.peer.listen()
                     break
             elif told is not None:
-                asks |= take_message(self.store, self.run_id, told, self._seen())
+                named = self._broker.named(told)
+                asks |= isinstance(named, Gap) or take_message(self.store, self.run_id, named, self._seen())
         if asks:
             self._book()
 

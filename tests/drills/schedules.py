@@ -3,9 +3,10 @@
     python -m tests.drills.schedules --count 1000 --seed 0 --json
 
 Each schedule gives granted parents to the execution of a desk and lets REST and stream misbehave, the process die at
-its named moments, people cancel and the halt program run. Then the venue is well again and three things must hold: no
-order was sent twice, no fill was booked twice, and every order is known and as the venue has it, or an open break
-blocks its symbol. Both books are equal to the cent, or an open break says that they are not.
+its named moments, people cancel, trade beside the desk and take executions back, and the halt program run. Then the
+venue is well again and three things must hold: no order was sent twice, no fill was booked twice, and every order is
+known and as the venue has it, or an open break blocks its symbol. Both books are equal to the cent, or an open break
+says that they are not.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ def drive(desk: OrderDesk, seed: int) -> Verdict:
     peer.rates = dict.fromkeys(draw.sample(FAULTS, 5), draw.choice([0.03, 0.08, 0.15]))
     peer.stream_rates = dict.fromkeys(STREAM_FAULTS, draw.choice([0.0, 0.05, 0.15]))
     dying, stops, halting = draw.random() < 0.4, draw.random() < 0.4, draw.random() < 0.2
+    meddling = draw.random() < 0.15
     fates = random.Random(seed + 1)
     desk.deaths, desk.fate = 0, lambda point: dying and fates.random() < 0.04
     names: list[str] = []
@@ -81,6 +83,8 @@ def drive(desk: OrderDesk, seed: int) -> Verdict:
             desk.cancel(draw.choice(names))
         if halting and number == 2:
             desk.halt(draw, names)
+        if meddling and number == ROUNDS - 1:
+            _meddle(desk, draw)
         desk.round(missed=number >= ROUNDS - 2, stops=stops)
         if draw.random() < 0.15:
             desk.restart()
@@ -89,6 +93,22 @@ def drive(desk: OrderDesk, seed: int) -> Verdict:
     desk.fate = lambda point: False
     _recover(desk, stops=stops)
     return Verdict(seed, _met(desk, halting), wrong(desk))
+
+
+def _meddle(desk: OrderDesk, draw: random.Random) -> None:
+    """At the venue somebody trades beside the desk, or an execution is taken back; the stream may lose that."""
+    book = desk.peer.book
+    with desk.peer.lock:
+        if draw.random() < 0.5 or not book.activities:
+            name = f"by-hand-{desk.run_id}"
+            book.submit(
+                {"symbol": "DELL", "qty": "3", "side": "buy", "type": "market", "time_in_force": "day",
+                 "client_order_id": name}
+            )  # fmt: skip
+            book.fill(name, draw.randint(1, 3))
+        else:
+            book.amend(draw.choice(book.activities))
+        desk.peer.publish()
 
 
 def _grant(desk: OrderDesk, draw: random.Random, number: int) -> str:
@@ -155,8 +175,9 @@ def _wrong(desk: OrderDesk) -> Iterator[str]:
                 f"{order.leg} {order.client_order_id} is {order.state} with {order.filled_quantity} of "
                 f"{order.quantity} filled here, {said} at the venue, and no open break blocks {order.symbol}"
             )
-    if there:
-        yield f"at the venue and not ours: {sorted(there)}"
+    for name, known in sorted(there.items()):
+        if not (known["symbol"] in broken and desk.blocks(known["symbol"])):
+            yield f"{name} is at the venue and not ours, and no open break blocks {known['symbol']}"
     held, cash = desk.books()
     for symbol in SYMBOLS:
         mine, said = held.get(symbol, 0), book.positions[symbol]

@@ -18,7 +18,16 @@ def test_no_schedule_sends_or_books_twice_and_every_order_ends_known_or_blocked(
     for verdict in schedules.run(SHARE, 0, tmp_path):
         assert verdict.wrong == (), f"seed {verdict.seed}: {verdict.wrong}"
         met += verdict.met
-    needed = ("fills", "deaths", "halts", "order filled", "order denied", "order cancelled")
+    needed = (
+        "fills",
+        "deaths",
+        "halts",
+        "open breaks",
+        "sendings lost",
+        "order filled",
+        "order denied",
+        "order cancelled",
+    )
     assert [name for name in needed if not met[name]] == [], "the schedules prove nothing of these"
 
 

@@ -174,6 +174,20 @@ class AlpacaBook:
         self.activities.append(activity)
         return activity
 
+    def amend(self, activity: Json, quantity: int = 0, price: Decimal | None = None) -> None:
+        """Take an execution back (no `quantity`) or restate it. Only the stream tells: the activity stays as it was."""
+        order = self.by_id(activity["order_id"])
+        sign = 1 if order["side"] == "buy" else -1
+        was, at_price = int(activity["qty"]), Decimal(activity["price"])
+        now = price or at_price
+        self.positions[order["symbol"]] += sign * (quantity - was)
+        self.cash -= sign * (quantity * now - was * at_price)
+        order["filled_qty"] = str(Decimal(order["filled_qty"]) + quantity - was)
+        self._tell(
+            "trade_correct" if quantity else "trade_bust", order, execution_id=self._id(),
+            previous_execution_id=activity["id"].rpartition("::")[2], qty=str(quantity or was), price=str(now),
+        )  # fmt: skip
+
     def open_orders(self) -> list[Json]:
         return [order for order in self.orders.values() if order["status"] in OPEN]
 

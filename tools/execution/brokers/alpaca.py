@@ -8,8 +8,10 @@ because a second sending of an order that did arrive may be refused for want of 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -33,7 +35,7 @@ from tools.execution.brokers.alpaca_words import (
     terms,
     text_of,
 )
-from tools.execution.messages import Gap, OrderMessage
+from tools.execution.messages import Amendment, Gap, OrderMessage
 from tools.execution.types import BrokerOrder, Fill, OrderRequest
 
 PAGE = 100
@@ -52,6 +54,12 @@ class AlpacaBroker:
     `live` needs the account's number typed in `account_number`; ConfigError `live_not_confirmed` otherwise. `since`
     hides fills before the desk's start; `journal` is the file that keeps what must survive the process (None: memory).
     `base_url` and `stream_url` replace Alpaca's addresses, for a peer or a proxy. `timeout_s` is (connect, read).
+
+    Busts and corrections come by the trading stream alone (`trade_bust` and `trade_correct`, with
+    `previous_execution_id`): the list of FILL activities that this reads knows only `fill` and `partial_fill`. One that
+    the stream missed is found by the reconciliation, as an order, a position and cash that differ, and blocks its
+    symbol until a person decides. Alpaca reports no charge per order: fees, borrow and interest are activities of the
+    day after, which a reconciliation finds as cash that differs.
     """
 
     def __init__(
@@ -209,7 +217,36 @@ class AlpacaBroker:
     def messages(self, *, backoff_s: tuple[float, float] = (1.0, 30.0)) -> AsyncGenerator[OrderMessage | Gap, None]:
         """The account's order messages, for ever. After each Gap reconcile; executions are read with `fills`."""
         key_id, secret_key = self._keys
-        return order_messages(key_id, secret_key, live=self._live, url=self._stream_url, backoff_s=backoff_s)
+        stream = order_messages(key_id, secret_key, live=self._live, url=self._stream_url, backoff_s=backoff_s)
+        return self._named(stream)
+
+    async def _named(
+        self, stream: AsyncGenerator[OrderMessage | Gap, None]
+    ) -> AsyncGenerator[OrderMessage | Gap, None]:
+        async with aclosing(stream):
+            async for told in stream:
+                amends = isinstance(told, OrderMessage) and isinstance(told.event, Amendment)
+                yield await asyncio.to_thread(self.named, told) if amends else told
+
+    def named(self, told: OrderMessage | Gap) -> OrderMessage | Gap:
+        """A bust or correction under the id that the amended execution has here; a Gap where it cannot be told.
+
+        The stream names executions by their own id, the account's activities, from which they are booked, by another
+        one that ends with it. Anything else is left as it is.
+        """
+        if isinstance(told, Gap) or not isinstance(told.event, Amendment) or told.execution is None:
+            return told
+        name, order = told.execution.execution_id, told.client_order_id
+        found = self._journal.execution(name, order)
+        if found is None:
+            try:
+                self.fills(0)
+            except RetryableToolError as error:
+                return Gap(reason=f"a {told.event.value} of execution {name} was heard while {error.message}")
+            found = self._journal.execution(name, order)
+        if found is None:
+            return Gap(reason=f"a {told.event.value} names execution {name} of {order}, which is not known here")
+        return told.model_copy(update={"execution": told.execution.model_copy(update={"execution_id": found})})
 
     def _send(self, method: Method, path: str, body: dict[str, Any], request: OrderRequest) -> BrokerOrder:
         name = request.client_order_id

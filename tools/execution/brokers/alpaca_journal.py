@@ -103,6 +103,17 @@ class AlpacaJournal:
             ).fetchall()
         return tuple(Fill.model_validate_json(row[0]) for row in rows)
 
+    def execution(self, named: str, client_order_id: str) -> str | None:
+        """Our key of the execution that a trade update names: the activity whose id ends with it, else the order's only
+        one. None where that is not known (yet)."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT execution_id FROM fills WHERE client_order_id = ?", (client_order_id,)
+            ).fetchall()
+        keys = [str(row[0]) for row in rows]
+        same = [key for key in keys if key.rpartition("::")[2] == named]
+        return (same or keys)[0] if len(same or keys) == 1 else None
+
     def _insert(self, item: WireFill, name: str) -> None:
         if self._known(item.id):
             return
