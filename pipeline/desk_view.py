@@ -29,6 +29,7 @@ from pipeline.heartbeats import STALE_AFTER
 from pipeline.model_view import model_state
 from pipeline.processes import lives
 from pipeline.store import Store, active_run, now
+from tools.execution.venue_file import in_words
 from tools.types import Frozen, Instant
 
 CURVE_POINTS = 400
@@ -67,6 +68,7 @@ class DeskView(Frozen):
 
     mode: str
     label: str
+    venue: str
     run: str | None
     session: date | None
     session_index: int | None
@@ -141,8 +143,8 @@ def desk_view(store: Store) -> DeskView:
         }  # fmt: skip
         if run is None:
             return DeskView(
-                **common, label="", run=None, session=None, session_index=None, sessions_total=0, phase="close",
-                stage="starting", holding=True, as_of=None, equity=Decimal(0), equity_start=Decimal(0),
+                **common, label="", venue="", run=None, session=None, session_index=None, sessions_total=0,
+                phase="close", stage="starting", holding=True, as_of=None, equity=Decimal(0), equity_start=Decimal(0),
                 cash=Decimal(0), drawdown=0, day_change=0, gross=Decimal(0), positions=0, waiting=0,
                 data_age_hours=0, findings_open=0, curve=(),
             )  # fmt: skip
@@ -165,13 +167,19 @@ def desk_view(store: Store) -> DeskView:
             stage = "finished"
         day = float(equity / run.day_start_equity - 1) if run.day_start_equity > 0 else 0.0
         return DeskView(
-            **common, label=str(run.config["label"]), run=run.id, session=last.session if last else None,
-            session_index=run.session_index, sessions_total=total, phase="close" if run.stage == "closed" else "open",
+            **common, label=str(run.config["label"]), venue=_venue(run), run=run.id,
+            session=last.session if last else None, session_index=run.session_index, sessions_total=total, phase="close" if run.stage == "closed" else "open",
             stage=stage, holding=settings.speed is None and asked > 0, as_of=_as_of(session, run), equity=equity,
             equity_start=run.equity_start, cash=run.cash, drawdown=float(1 - equity / run.peak_equity), day_change=day,
             gross=sum((abs(row.mark * row.quantity) for row in held), Decimal(0)), positions=len(held),
             waiting=asked, data_age_hours=0.0, findings_open=_open_findings(session, run.id), curve=curve,
         )  # fmt: skip
+
+
+def _venue(run: RunRow) -> str:
+    """Where orders go, and on which terms where the desk sets them."""
+    name = str(run.config.get("broker"))
+    return f"{name}, {in_words(run.config)}" if name == "simulation" else name
 
 
 def _curve(session: Session, run_id: str) -> tuple[CurvePoint, ...]:

@@ -11,6 +11,7 @@ from pipeline.store import Store
 from tools.errors import ConfigError
 from tools.execution.brokers.factory import make_broker
 from tools.execution.types import Broker
+from tools.execution.venue_file import terms_of
 
 __all__ = ["open_broker", "open_market"]
 
@@ -29,6 +30,7 @@ def _options(store: Store, run: RunRow, name: str) -> dict[str, Any]:
     if name == "simulation":
         return {
             "path": store.home.broker, "seed": run.seed, "starting_cash": run.equity_start, "account": run.id,
+            "terms": terms_of(run.config),
         }  # fmt: skip
     settings, live = store.settings, _live(store)
     if name == "alpaca":
