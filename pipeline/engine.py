@@ -44,6 +44,8 @@ RECONCILE_S = 60.0
 """Longest pause between two comparisons of our book with the broker's."""
 RETRY_S = 5.0
 """Pause before a feed or broker that did not answer is asked for the same part of a session again."""
+EXPECTED = ("broker", "not_final")
+"""Codes of a broker's silence, which is told apart, and of bars that the feed has not finished yet."""
 PACE_S = 1.0
 """Pause between sessions while nobody is asked, so that a person can follow."""
 NO_WATCHDOG = "the watchdog does not live: nothing that adds risk is opened until it does"
@@ -225,9 +227,13 @@ class Engine:
             report = await self.player.play()
         except (RetryableToolError, FutureDataError) as error:
             self._played_at = time.monotonic()
+            if isinstance(error, RetryableToolError) and not error.code.startswith(EXPECTED):
+                await asyncio.to_thread(beat, self.store, "data", "down", error.message)
             await asyncio.to_thread(beat, self.store, "engine", "ok", f"waiting: {error.message}")
             return "nothing yet"
         self._played_at = time.monotonic()
+        if self.player.time.venue is None:
+            await asyncio.to_thread(beat, self.store, "data", "ok", "prices are there")
         done = f"closed {report.session}" if report else "the session is open"
         await asyncio.to_thread(beat, self.store, "engine", "ok", done)
         return report.session if report else "the open"

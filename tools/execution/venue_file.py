@@ -32,7 +32,7 @@ def default_venue_text() -> str:
 
 
 def read_venue(path: Path) -> VenueFile:
-    """Read a venue file. ConfigError `venue_unreadable`, `venue_duplicate` or `venue_invalid`, naming field and value."""
+    """Read a venue file. ConfigError `venue_unreadable`, `venue_duplicate` or `venue_invalid` with field and value."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -64,7 +64,7 @@ def in_words(config: dict[str, Any]) -> str:
     found = config.get("venue")
     if found is None:
         return "default terms"
-    differs = ", ".join(_differences(plain(VenueTerms()), found["terms"]))
+    differs = ", ".join(sorted(_differences(plain(VenueTerms()), found["terms"])))
     return f"version {found['version']} ({found['sha256'][:12]}): {differs}"
 
 

@@ -53,6 +53,6 @@ def test_what_nobody_could_mean_is_refused_with_field_and_value(text: str, code:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="absent.yaml") as refused:
+    with pytest.raises(ConfigError, match=r"absent\.yaml") as refused:
         read_venue(tmp_path / "absent.yaml")
     assert refused.value.code == "venue_unreadable"
