@@ -25,7 +25,7 @@ STORE_REMEDY = (
     "See the disk and the database, then restart `quarterdeck serve`; `quarterdeck halt` works meanwhile by its file."
 )
 REMEDIES: dict[str, str] = {
-    "engine": "The supervisor starts it again by itself; if not, see logs/engine.log and start `quarterdeck serve` anew.",
+    "engine": "The supervisor starts it again by itself; if not, see logs/engine.log and run `quarterdeck serve`.",
     "watchdog": "See logs/watchdog.log; the supervisor starts it again. Halts work without it, also by the file.",
     "broker": "See the network and the broker's status page; the desk asks every few seconds and compares both books "
     "when it answers. To stop orders at the broker itself, use its own site.",
