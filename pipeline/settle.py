@@ -60,7 +60,11 @@ def settle_outcomes(desk: Desk, work: CycleWork) -> list[str]:
             settled = _settled(session, row, panel, index_now, ends[row.id])
             row.body, row.settled, row.disposition = settled, True, settled.disposition
             session.add(row)
-            line = {"case": row.case_id, "disposition": row.disposition, "excess": settled.excess_return}
+            line: dict[str, object] = {
+                "case": row.case_id,
+                "disposition": row.disposition,
+                "excess": settled.excess_return,
+            }
             if (day := panel.sessions[ends[row.id]]) != panel.sessions[-1]:
                 line["exit_session"] = day
                 _tell_old(session, desk, work, row, f"{day}")

@@ -5,7 +5,7 @@ Pull the network, the engine or the broker at any moment: the desk ends in one o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
@@ -121,7 +121,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _names(names: list[str] | tuple[str, ...]) -> str:
+def _names(names: Iterable[str]) -> str:
     several = sorted(set(names))
     more = f" and {len(several) - SHOWN} more" if len(several) > SHOWN else ""
     return ", ".join(several[:SHOWN]) + more

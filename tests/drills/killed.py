@@ -22,7 +22,8 @@ from pipeline.book import open_positions
 from pipeline.faults import VARIABLE
 from pipeline.protection import protect
 from pipeline.submission import OpenMarket, submit_case
-from tests.peers.alpaca_peer import KEY, SECRET, AlpacaPeer, Json
+from tests.peers.alpaca_book import Json
+from tests.peers.alpaca_peer import KEY, SECRET, AlpacaPeer
 from tests.pipeline import life
 from tools.data.types import MarketData
 from tools.execution.brokers.alpaca import AlpacaBroker

@@ -180,9 +180,9 @@ def _wrong(desk: OrderDesk) -> Iterator[str]:
             yield f"{name} is at the venue and not ours, and no open break blocks {known['symbol']}"
     held, cash = desk.books()
     for symbol in SYMBOLS:
-        mine, said = held.get(symbol, 0), book.positions[symbol]
-        if mine != said and not (symbol in broken and desk.blocks(symbol)):
-            yield f"{symbol}: {mine} here and {said} at the venue, without a break"
+        mine, there_held = held.get(symbol, 0), book.positions[symbol]
+        if mine != there_held and not (symbol in broken and desk.blocks(symbol)):
+            yield f"{symbol}: {mine} here and {there_held} at the venue, without a break"
     if cash != book.cash and not desk.breaks():
         yield f"cash is {cash} here and {book.cash} at the venue, without a break"
 

@@ -34,6 +34,7 @@ class _Direct(BaseAdapter):
         url, method = urlsplit(str(request.url)), str(request.method)
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
         raw = request.body or b"{}"
+        assert isinstance(raw, str | bytes)
         body = json.loads(raw, parse_float=str)
         path = url.path.removeprefix("/v2/")
         fault = self.peer.step(method, path)
