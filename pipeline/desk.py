@@ -25,6 +25,7 @@ from tools.canonical import content_sha256, stable_id
 from tools.data.types import MarketData
 from tools.errors import ConfigError, DataError, ExecutionError, HomeError
 from tools.execution.types import Broker, PlayedVenue
+from tools.execution.venue_file import kept, read_venue
 from tools.types import Frozen, Phase, Tick
 
 SIMULATION = "simulation"
@@ -95,6 +96,7 @@ def start_run(store: Store, request: RunRequest, *, attended: bool = False) -> R
     law = at_start(store, attended=attended)
     _require_pair(store)
     market, found_again = new_market(store, request.symbols)
+    venue = _venue_terms(store)
     index = _start_index(market, request.start, store.settings.start_session)
     if found_again:
         index = market.sessions.index(date.fromisoformat(found_again["anchor"]))
@@ -104,6 +106,7 @@ def start_run(store: Store, request: RunRequest, *, attended: bool = False) -> R
             "limits": law.limits_sha256, "policy": law.policy_sha256, "equity": store.settings.equity_start,
             "reasoner": store.settings.reasoner, "mode": store.settings.mode,
             **({} if store.settings.broker_name == SIMULATION else {"broker": store.settings.broker_name}),
+            **({"venue": venue["venue"]["sha256"]} if venue else {}),
             **found_again,
         }
     )  # fmt: skip
@@ -123,7 +126,7 @@ def start_run(store: Store, request: RunRequest, *, attended: bool = False) -> R
             config={
                 "symbols": None if request.symbols is None else list(request.symbols), "names": len(market.symbols),
                 "broker": store.settings.broker_name, "label": market.label, "data_sha256": market.dataset_sha256,
-                "sessions": len(market.sessions), **found_again,
+                "sessions": len(market.sessions), **venue, **found_again,
             },
         )  # fmt: skip
         session.add(run)
@@ -148,6 +151,20 @@ def _require_pair(store: Store) -> None:
             "and embedded, paper and live take a real broker and alpaca",
             code="bad_settings",
         )
+
+
+def _venue_terms(store: Store) -> dict[str, Any]:
+    """What a new run keeps of the venue file of the settings: nothing where there is none, or it changes nothing."""
+    path = store.settings.venue
+    if path is None:
+        return {}
+    if store.settings.broker_name != SIMULATION:
+        raise ConfigError(
+            f"a venue file gives terms to the simulation, and this desk trades at {store.settings.broker_name}: "
+            "leave QUARTERDECK_VENUE and --venue away",
+            code="bad_settings",
+        )
+    return kept(read_venue(path))
 
 
 def _cash_at_broker(store: Store, seed: int) -> Decimal:

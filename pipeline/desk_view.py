@@ -29,6 +29,8 @@ from pipeline.heartbeats import STALE_AFTER
 from pipeline.model_view import model_state
 from pipeline.processes import lives
 from pipeline.store import Store, active_run, now
+from pipeline.troubles import REMEDIES, STORE_REMEDY, Trouble, law_remedy, troubles
+from tools.execution.venue_file import in_words
 from tools.types import Frozen, Instant
 
 CURVE_POINTS = 400
@@ -67,6 +69,7 @@ class DeskView(Frozen):
 
     mode: str
     label: str
+    venue: str
     run: str | None
     session: date | None
     session_index: int | None
@@ -89,6 +92,7 @@ class DeskView(Frozen):
     model: str
     halts: tuple[HaltView, ...]
     findings_open: int
+    troubles: tuple[Trouble, ...]
     ledger: LedgerView
     speed: float | None
     version: str
@@ -101,6 +105,7 @@ class ComponentView(Frozen):
     detail: str
     at: Instant | None
     pid: int | None
+    remedy: str = ""
 
 
 class HealthView(Frozen):
@@ -134,15 +139,15 @@ def desk_view(store: Store) -> DeskView:
         law = session.get(HeartbeatRow, "law")
         seq, head = ledger.head(session)
         common = {
-            "mode": settings.mode, "halts": halts, "ledger": LedgerView(entries=seq, head=head),
-            "speed": settings.speed, "version": package_version(), "principal": "local operator",
-            "reasoner": settings.reasoner,
+            "mode": settings.mode, "halts": halts, "troubles": tuple(troubles(session, run)),
+            "ledger": LedgerView(entries=seq, head=head), "speed": settings.speed, "version": package_version(),
+            "principal": "local operator", "reasoner": settings.reasoner,
             "model": settings.model_id if settings.reasoner == "model" else "rules (no model configured)",
         }  # fmt: skip
         if run is None:
             return DeskView(
-                **common, label="", run=None, session=None, session_index=None, sessions_total=0, phase="close",
-                stage="starting", holding=True, as_of=None, equity=Decimal(0), equity_start=Decimal(0),
+                **common, label="", venue="", run=None, session=None, session_index=None, sessions_total=0,
+                phase="close", stage="starting", holding=True, as_of=None, equity=Decimal(0), equity_start=Decimal(0),
                 cash=Decimal(0), drawdown=0, day_change=0, gross=Decimal(0), positions=0, waiting=0,
                 data_age_hours=0, findings_open=0, curve=(),
             )  # fmt: skip
@@ -165,13 +170,20 @@ def desk_view(store: Store) -> DeskView:
             stage = "finished"
         day = float(equity / run.day_start_equity - 1) if run.day_start_equity > 0 else 0.0
         return DeskView(
-            **common, label=str(run.config["label"]), run=run.id, session=last.session if last else None,
-            session_index=run.session_index, sessions_total=total, phase="close" if run.stage == "closed" else "open",
-            stage=stage, holding=settings.speed is None and asked > 0, as_of=_as_of(session, run), equity=equity,
+            **common, label=str(run.config["label"]), venue=_venue(run), run=run.id,
+            session=last.session if last else None, session_index=run.session_index, sessions_total=total,
+            phase="close" if run.stage == "closed" else "open", stage=stage,
+            holding=settings.speed is None and asked > 0, as_of=_as_of(session, run), equity=equity,
             equity_start=run.equity_start, cash=run.cash, drawdown=float(1 - equity / run.peak_equity), day_change=day,
             gross=sum((abs(row.mark * row.quantity) for row in held), Decimal(0)), positions=len(held),
             waiting=asked, data_age_hours=0.0, findings_open=_open_findings(session, run.id), curve=curve,
         )  # fmt: skip
+
+
+def _venue(run: RunRow) -> str:
+    """Where orders go, and on which terms where the desk sets them."""
+    name = str(run.config.get("broker"))
+    return f"{name}, {in_words(run.config)}" if name == "simulation" else name
 
 
 def _curve(session: Session, run_id: str) -> tuple[CurvePoint, ...]:
@@ -208,18 +220,31 @@ def health_view(store: Store) -> HealthView:
             session.exec(select(func.count()).select_from(CaseRow)).one()
             model = model_state(session, store.settings)
     except SQLAlchemyError as error:
-        lost = ComponentView(component="store", state="down", detail=type(error).__name__, at=None, pid=None)
+        lost = ComponentView(
+            component="store", state="down", detail=type(error).__name__, at=None, pid=None, remedy=STORE_REMEDY
+        )
         return HealthView(status="down", components=(lost,))
     components = (
         ComponentView(component="api", state="ok", detail="answers", at=now(), pid=os.getpid()),
         ComponentView(component="store", state="ok", detail=store.db.dialect, at=now(), pid=None),
         *(_process(name, beats.get(name)) for name in ("engine", "watchdog")),
         *(_told(name, beats.get(name)) for name in ("broker", "recall", "law")),
+        *(_told(name, beats[name]) for name in ("stream", "data") if name in beats),
         *_clock(beats.get("clock")),
         ComponentView(component="model", state=model.state, detail=model.detail, at=model.at, pid=None),
     )  # fmt: skip
+    components = tuple(
+        item if item.state in ("ok", "busy", "starting") else item.model_copy(update={"remedy": remedy_of(item)})
+        for item in components
+    )
     good = all(item.state in ("ok", "busy", "starting") for item in components if item.component != "model")
     return HealthView(status="ok" if good else "degraded", components=components)
+
+
+def remedy_of(item: ComponentView) -> str:
+    """What to do about a component that is not well; the empty string where its detail says it or nothing is wrong."""
+    safe = item.component == "law"
+    return law_remedy(item.detail) if safe else REMEDIES.get(item.component, "") if item.state != "off" else ""
 
 
 def _told(name: str, row: HeartbeatRow | None) -> ComponentView:

@@ -15,9 +15,10 @@ from pipeline.heartbeats import resident
 from pipeline.model_settings import secret
 from pipeline.policy import load_policy
 from pipeline.settings import LOOPBACK, Settings
-from pipeline.store import Store, open_store
+from pipeline.store import Store, active_run, open_store
 from pipeline.venue import open_market
 from tools.errors import QuarterdeckError
+from tools.execution.venue_file import VENUE_FILE, in_words, kept, read_venue
 from tools.packages import package_file
 from tools.risk.limits import load_limits
 from tools.types import Frozen
@@ -50,7 +51,15 @@ def examine(settings: Settings) -> tuple[DoctorLine, ...]:
     except QuarterdeckError as error:
         remedy = "Choose another --home or restore a backup."
         return (*lines, DoctorLine(component="home", state="unsafe", text=error.message, remedy=remedy))
-    return (*lines, *_home(store), *_model_budget(store), _watchdog(store), _heads(settings), _ledger(store))
+    return (
+        *lines,
+        *_home(store),
+        *_venue(store),
+        *_model_budget(store),
+        _watchdog(store),
+        _heads(settings),
+        _ledger(store),
+    )
 
 
 def _market() -> DoctorLine:
@@ -191,6 +200,24 @@ def _home(store: Store) -> list[DoctorLine]:
         else:
             lines.append(DoctorLine(component=kind, state="ok", text=f"version {version}, {found.sha256[:12]}"))
     return lines
+
+
+def _venue(store: Store) -> list[DoctorLine]:
+    """The simulated venue's terms: those of the run, and those a new run would get."""
+    with store.db.read() as session:
+        run = active_run(session)
+    lines = []
+    if run is not None and run.config.get("broker") == "simulation":
+        lines.append(DoctorLine(component="venue", state="ok", text=f"this run: {in_words(run.config)}"))
+    path = store.settings.venue
+    if path is None:
+        return lines
+    try:
+        text = f"a new run: {in_words(kept(read_venue(path)))} from {path}"
+    except QuarterdeckError as error:
+        remedy = f"Correct {path}; every field with its default is in {VENUE_FILE}."
+        return [*lines, DoctorLine(component="venue", state="unsafe", text=error.message, remedy=remedy)]
+    return [*lines, DoctorLine(component="venue", state="ok", text=text)]
 
 
 def _watchdog(store: Store) -> DoctorLine:

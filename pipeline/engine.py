@@ -20,6 +20,7 @@ from pipeline import (
     desk_health,
     halt,
     halt_program,
+    order_stream,
     queue_time,
     reconciliation,
     unattended,
@@ -43,6 +44,8 @@ RECONCILE_S = 60.0
 """Longest pause between two comparisons of our book with the broker's."""
 RETRY_S = 5.0
 """Pause before a feed or broker that did not answer is asked for the same part of a session again."""
+EXPECTED = ("broker", "not_final")
+"""Codes of a broker's silence, which is told apart, and of bars that the feed has not finished yet."""
 PACE_S = 1.0
 """Pause between sessions while nobody is asked, so that a person can follow."""
 NO_WATCHDOG = "the watchdog does not live: nothing that adds risk is opened until it does"
@@ -80,6 +83,7 @@ class Engine:
         """Go on until stopped. A stop in the middle of a session ends after that session."""
         heart = asyncio.create_task(self._heart())
         teller = asyncio.create_task(Dispatcher(self.store).run(self.stopping))
+        listener = asyncio.create_task(order_stream.listen(self.desk, self._ask, self.stopping))
         try:
             if self.desk.run().stage != "closed" and self.player.due():
                 await self._play("finishing the session that was interrupted")
@@ -90,16 +94,22 @@ class Engine:
                 await asyncio.to_thread(self._keep_law)
                 await self._attend_night()
                 await self.player.open_by_hand()
-                if teller.done() and not self.stopping.is_set():
-                    teller.result()
+                for task in (teller, listener):
+                    if task.done() and not self.stopping.is_set():
+                        task.result()
                 await self._step()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.stopping.wait(), POLL_S)
         finally:
             heart.cancel()
             self.stopping.set()
-            await teller
+            await asyncio.gather(teller, listener)
             await asyncio.to_thread(beat, self.store, "engine", "off", "stopped")
+
+    def _ask(self, gap: bool) -> None:
+        """The stream spoke of what only the broker can say: look at once, and compare the books after a gap."""
+        self._looked_at = float("-inf")
+        self._silent |= gap
 
     def _keep_law(self) -> None:
         """Put in force what was approved: at once, after its cooling-off, or because a crash came between."""
@@ -217,9 +227,13 @@ class Engine:
             report = await self.player.play()
         except (RetryableToolError, FutureDataError) as error:
             self._played_at = time.monotonic()
+            if isinstance(error, RetryableToolError) and not error.code.startswith(EXPECTED):
+                await asyncio.to_thread(beat, self.store, "data", "down", error.message)
             await asyncio.to_thread(beat, self.store, "engine", "ok", f"waiting: {error.message}")
             return "nothing yet"
         self._played_at = time.monotonic()
+        if self.player.time.venue is None:
+            await asyncio.to_thread(beat, self.store, "data", "ok", "prices are there")
         done = f"closed {report.session}" if report else "the session is open"
         await asyncio.to_thread(beat, self.store, "engine", "ok", done)
         return report.session if report else "the open"

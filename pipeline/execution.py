@@ -23,6 +23,8 @@ from tools.types import Tick
 DEFINITE = frozenset({"rejected", "invalid_order", "no_position", "halted", "too_late"})
 """What surely keeps an order from the market. Every other failure of a submit leaves it unknown until it is found."""
 
+HOLDS_SHARES = "broker_holds_shares"
+
 
 def dispatch(
     store: Store, broker: Broker, run_id: str, tick: Tick, only: frozenset[str] | None = None, *, missed: bool = False
@@ -45,12 +47,12 @@ def dispatch(
         try:
             reported = _say(store, broker, row, tick, missed=missed)
         except RetryableToolError as error:
-            _doubt(store, row, str(error), tick)
+            _doubt(store, row, error, tick)
             continue
         except ExecutionError as error:
             reported = None
             if row.action == "submit" and error.code not in DEFINITE:
-                _doubt(store, row, error.message, tick, error.code)
+                _doubt(store, row, error, tick)
                 continue
             _refused(store, row, error, tick)
         reach("after_broker_submit")
@@ -65,6 +67,8 @@ def dispatch(
 def _say(store: Store, broker: Broker, row: OutboxRow, tick: Tick, *, missed: bool) -> BrokerOrder | None:
     known = broker.find(row.client_order_id)
     if row.action == "cancel":
+        if known is None and _never_send(store, row, tick):
+            return None
         if known is None:
             raise ExecutionError(f"{row.client_order_id} is not known to the broker", code="unknown_order")
         return broker.cancel(row.client_order_id)
@@ -72,6 +76,25 @@ def _say(store: Store, broker: Broker, row: OutboxRow, tick: Tick, *, missed: bo
         return known
     order = _claim(store, row, tick, missed=missed)
     return None if order is None else broker.submit(order.body)
+
+
+def _never_send(store: Store, row: OutboxRow, tick: Tick) -> bool:
+    """End an order that is to be cancelled and that the broker does not have; False where nothing was left to say."""
+    with store.db.write() as session:
+        submit = session.exec(
+            select(OutboxRow).where(
+                OutboxRow.client_order_id == row.client_order_id, OutboxRow.action == "submit",
+                OutboxRow.status != "done",
+            )
+        ).first()  # fmt: skip
+        if submit is None:
+            return False
+        _done(session, row)
+        _done(session, submit)
+        order = session.get_one(OrderRow, row.client_order_id)
+        if order.state in LIVE_ORDER_STATES:
+            end_order(session, order, OrderState.DENIED, "cancelled before the broker had it", tick)
+    return True
 
 
 def _claim(store: Store, row: OutboxRow, tick: Tick, *, missed: bool) -> OrderRow | None:
@@ -104,17 +127,22 @@ def _done(session: Session, row: OutboxRow) -> None:
     session.add(stored)
 
 
-def _doubt(store: Store, row: OutboxRow, error: str, tick: Tick, code: str | None = None) -> None:
-    """Leave a row for the next round and its order unknown; a failure with a `code` of its own is also a finding."""
+def _doubt(store: Store, row: OutboxRow, error: RetryableToolError | ExecutionError, tick: Tick) -> None:
+    """Leave a row for the next round and its order unknown; what is no mere silence is also a finding.
+
+    An order that waits for shares which another one holds is not in doubt: the broker does not have it.
+    """
     with store.db.write() as session:
         stored = session.get_one(OutboxRow, row.id)
-        if code is not None and stored.last_error != error:
-            _find(session, stored, code, error, tick)
-        stored.attempts, stored.last_error = stored.attempts + 1, error
+        if isinstance(error, ExecutionError) and stored.last_error != error.message:
+            _find(session, stored, error.code, error.message, tick)
+        stored.attempts, stored.last_error = stored.attempts + 1, error.message
         session.add(stored)
         order = session.get_one(OrderRow, row.client_order_id)
         if order.state in LIVE_ORDER_STATES:
-            order.state, order.reason = OrderState.UNKNOWN.value, error
+            waits = error.code == HOLDS_SHARES
+            order.state = OrderState.PENDING_NEW.value if waits else OrderState.UNKNOWN.value
+            order.reason = error.message
             session.add(order)
 
 
@@ -158,12 +186,16 @@ def book_fills(store: Store, broker: Broker, market: MarketData, run_id: str, ti
         there = {item.client_order_id: item for item in broker.open_orders()} if live else {}
     except RetryableToolError:
         return booked
+    heard = []
     for order in live:
         try:
             reported = there.get(order.client_order_id) or broker.find(order.client_order_id)
         except RetryableToolError:
             continue
         if reported is not None:
-            with store.db.write() as session:
+            heard.append(reported)
+    if heard:
+        with store.db.write() as session:
+            for reported in heard:
                 apply_report(session, reported, tick)
     return booked

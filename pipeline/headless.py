@@ -29,6 +29,7 @@ from pipeline.desk import Desk, RunRequest, open_desk, start_run
 from pipeline.session import SessionPlayer, SessionReport
 from pipeline.store import Principal, Store, active_run
 from tools.errors import ConfigError, HomeError
+from tools.execution.venue_file import in_words, read_venue, terms_of
 from tools.types import ORDER_KINDS, Frozen
 
 StandIn = Literal["approve", "reject", "none"]
@@ -88,6 +89,12 @@ def choose_run(store: Store, request: RunRequest, *, continue_run: bool, new_run
         raise HomeError(f"{store.home.path} already holds run {run.id}: say --continue or --new-run", code="run_exists")
     if run is None or new_run:
         start_run(store, request)
+    elif store.settings.venue is not None and terms_of(run.config) != read_venue(store.settings.venue).terms:
+        raise ConfigError(
+            f"run {run.id} has its venue's terms for ever ({in_words(run.config)}): "
+            "leave --venue away, or say --new-run",
+            code="venue_fixed",
+        )
 
 
 def stand_in_decides(desk: Desk, answer: StandIn, number: int) -> int:

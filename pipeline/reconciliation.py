@@ -29,6 +29,8 @@ from tools.types import Tick
 Occasion = Literal["start", "reconnect", "timer", "session", "asked"]
 CENT = Decimal("0.01")
 """Real brokers round cash; a played venue keeps it exactly."""
+LAGGING = "broker_lagging"
+"""What a broker says of an order sent a moment ago that it does not find: no word on it yet, and no silence."""
 SAFE = "unexplained breaks between our book and the broker's: the desk only watches, cancels and reduces"
 
 
@@ -139,7 +141,12 @@ def _broker_book(broker: Broker, asked: set[str], cursor: int, *, whole: bool) -
     orders: dict[str, BrokerOrder] = {order.client_order_id: order for order in broker.open_orders()}
     absent = set()
     for name in sorted(asked - orders.keys()):
-        order = broker.find(name)
+        try:
+            order = broker.find(name)
+        except RetryableToolError as error:
+            if error.code != LAGGING:
+                raise
+            continue
         if order is None:
             absent.add(name)
         else:

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     speed: float | None = Field(default=None, gt=0, description="seconds per session; unset holds for people")
     equity_start: int = Field(default=1_000_000, gt=0)
     start_session: int = Field(default=60, ge=0, description="index of the first session played by default")
+    venue: Path | None = Field(default=None, description="YAML file with the simulated venue's terms in a new run")
     broker: str | None = Field(
         default=None, description="simulation, alpaca or an installed broker; unset: simulation in replay, else alpaca"
     )
@@ -129,7 +130,7 @@ class Settings(BaseSettings):
             ip_network(part, strict=False)
         return value
 
-    @field_validator("home", "heads_dir", "tls_cert", "tls_key")
+    @field_validator("home", "heads_dir", "tls_cert", "tls_key", "venue")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().resolve() if value else value

@@ -12,14 +12,15 @@ from agents.opinion import LearningBrief
 from memory.database import insert_if_absent
 from memory.ledger import Entry, Stage, append
 from memory.recordings import record
-from memory.tables import CaseRow, DecisionRow, LessonRow, OrderRow, OutcomeRow
+from memory.tables import CaseRow, DecisionRow, LessonRow, OrderRow, OutcomeRow, RunRow
 from pipeline.briefs import situation
 from pipeline.cases import advance
 from pipeline.desk import Desk
+from pipeline.findings import raise_finding
 from pipeline.work import CycleWork
 from tools.canonical import round_float
 from tools.data.types import Panel
-from tools.strategy.views import view_returns
+from tools.strategy.views import last_close, view_returns
 from tools.types import CaseState, Outcome
 
 Disposition = Literal["filled", "refused", "not_selected", "blocked", "unfilled"]
@@ -34,7 +35,11 @@ LESSON_STEPS = frozenset({1, 20, 50, 100, 200, 400, 800, 1600})
 
 
 def settle_outcomes(desk: Desk, work: CycleWork) -> list[str]:
-    """Settle what is due at this close; returns the outcome ids. A repeat finds nothing due."""
+    """Settle what is due at this close; returns the outcome ids. A repeat finds nothing due.
+
+    A name without a bar today is settled at its last known close, and the record and a finding say so; one that has
+    had none since its view was opened waits.
+    """
     with desk.db.read() as session:
         due = session.exec(
             select(OutcomeRow)
@@ -46,13 +51,24 @@ def settle_outcomes(desk: Desk, work: CycleWork) -> list[str]:
     longest = work.index - min(row.opened_index for row in due) + 1
     panel = desk.market.panel(work.tick.as_of, longest)
     index_now = desk.market.index_close(work.tick.session, work.tick.as_of)
+    ends = {row.id: end for row in due if (end := last_close(row.body, panel)) is not None}
+    if not ends:
+        return []
     lines: list[dict[str, object]] = []
     with desk.db.write() as session:
-        for row in due:
-            settled = _settled(session, row, panel, index_now)
+        for row in (row for row in due if row.id in ends):
+            settled = _settled(session, row, panel, index_now, ends[row.id])
             row.body, row.settled, row.disposition = settled, True, settled.disposition
             session.add(row)
-            lines.append({"case": row.case_id, "disposition": row.disposition, "excess": settled.excess_return})
+            line: dict[str, object] = {
+                "case": row.case_id,
+                "disposition": row.disposition,
+                "excess": settled.excess_return,
+            }
+            if (day := panel.sessions[ends[row.id]]) != panel.sessions[-1]:
+                line["exit_session"] = day
+                _tell_old(session, desk, work, row, f"{day}")
+            lines.append(line)
             case = session.get_one(CaseRow, row.case_id)
             if case.state == CaseState.DONE.value:
                 advance(
@@ -66,21 +82,30 @@ def settle_outcomes(desk: Desk, work: CycleWork) -> list[str]:
                 desk_time=work.tick.as_of, stage=Stage.SETTLE, content={"outcomes": lines},
             ),
         )  # fmt: skip
-    return [row.id for row in due]
+    return list(ends)
 
 
-def _settled(session: Session, row: OutcomeRow, panel: Panel, index_now: float) -> Outcome:
+def _tell_old(session: Session, desk: Desk, work: CycleWork, row: OutcomeRow, day: str) -> None:
+    raise_finding(
+        session, session.get_one(RunRow, desk.run_id), code="settled_on_old_close", severity="warning",
+        component="market", symbol=row.symbol, as_of=work.tick.as_of,
+        message=f"{row.symbol} has no bar in {work.tick.session}: its view was settled at the close of {day}",
+        recommendation="See whether it still trades; close the position by a ticket if it does not.",
+    )  # fmt: skip
+
+
+def _settled(session: Session, row: OutcomeRow, panel: Panel, index_now: float, end: int) -> Outcome:
     """Returns over the horizon from adjusted closes, so that a split is no return."""
     case = session.get_one(CaseRow, row.case_id)
     orders = session.exec(select(OrderRow).where(OrderRow.case_id == case.id)).all()
     disposition = _BY_STATE[CaseState(case.state)]
     if any(order.filled_quantity for order in orders if order.leg in ("entry", "exit")):
         disposition = "filled"
-    view_return, index_return = view_returns(row.body, row.index_entry, panel, index_now)
+    view_return, index_return = view_returns(row.body, row.index_entry, panel, index_now, end)
     return row.body.model_copy(
         update={
             "disposition": disposition, "settled": True,
-            "exit_price": Decimal(str(round(float(panel.close[-1, panel.column(row.symbol)]), 4))),
+            "exit_price": Decimal(str(round(float(panel.close[end, panel.column(row.symbol)]), 4))),
             "view_return": round_float(view_return), "index_return": round_float(index_return),
             "excess_return": round_float(view_return - index_return),
         }

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from memory.tables import RunRow
+from pipeline import store as wall
 from pipeline.feed import open_market
 from pipeline.store import Store
 from tools.errors import ConfigError
 from tools.execution.brokers.factory import make_broker
 from tools.execution.types import Broker
+from tools.execution.venue_file import terms_of
 
 __all__ = ["open_broker", "open_market"]
 
@@ -28,6 +30,7 @@ def _options(store: Store, run: RunRow, name: str) -> dict[str, Any]:
     if name == "simulation":
         return {
             "path": store.home.broker, "seed": run.seed, "starting_cash": run.equity_start, "account": run.id,
+            "terms": terms_of(run.config),
         }  # fmt: skip
     settings, live = store.settings, _live(store)
     if name == "alpaca":
@@ -36,7 +39,7 @@ def _options(store: Store, run: RunRow, name: str) -> dict[str, Any]:
             "key_id": key.get_secret_value() if key else "", "secret_key": secret.get_secret_value() if secret else "",
             "live": live, "account_number": settings.alpaca_account, "base_url": settings.alpaca_url,
             "stream_url": settings.alpaca_stream_url, "journal": store.home.path / "alpaca.sqlite",
-            "since": run.created_wall,
+            "since": run.created_wall, "clock": lambda: wall.now().timestamp(),
         }  # fmt: skip
     return {"home": store.home.path, "account": run.id, "live": live}
 

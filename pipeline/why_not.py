@@ -23,7 +23,7 @@ from tools.risk.control import label
 from tools.risk.counterfactuals import counterfactuals
 from tools.risk.limits import load_limits
 from tools.risk.types import Check, Counterfactual, MarketView, PortfolioView
-from tools.strategy.views import view_returns
+from tools.strategy.views import last_close, view_returns
 from tools.types import ORDER_KINDS, CaseState, Frozen, Outcome, Proposal, Review, ReviewReason
 
 REFUSED = frozenset({
@@ -216,7 +216,7 @@ def _of_checks(session: Session, case: CaseRow) -> tuple[Counterfactual, ...]:
 
 
 def _so_far(store: Store, run: RunRow, row: OutcomeRow) -> SoFar | None:
-    """What the view returned up to the last closed session; None on the day it was opened."""
+    """What the view returned up to the last closed session; None on the day it was opened, or without any close."""
     last = run.session_index if run.stage == "closed" else run.session_index - 1
     if last <= row.opened_index:
         return None
@@ -224,7 +224,10 @@ def _so_far(store: Store, run: RunRow, row: OutcomeRow) -> SoFar | None:
     day = market.sessions[last]
     as_of = market.tick(day, "close").as_of
     panel = market.panel(as_of, last - row.opened_index + 1)
-    view, index = view_returns(row.body, row.index_entry, panel, market.index_close(day, as_of))
+    end = last_close(row.body, panel)
+    if end is None:
+        return None
+    view, index = view_returns(row.body, row.index_entry, panel, market.index_close(day, as_of), end)
     return SoFar(session=day.isoformat(), view_return=round_float(view), excess_return=round_float(view - index))
 
 

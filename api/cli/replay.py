@@ -28,6 +28,12 @@ NEXT_TIMEOUT_S = 300.0
 NEXT_POLL_S = 0.2
 
 
+VenueOption = Annotated[
+    Path | None,
+    typer.Option("--venue", metavar="FILE", help="Terms of the simulated venue in a new run; see `doctor`."),
+]
+
+
 class StandIn(StrEnum):
     """A declared stand-in for a person; replay on the simulation broker only."""
 
@@ -52,6 +58,7 @@ def run(
     stand_in: Annotated[StandIn, typer.Option(help="Who answers in a person's place.")] = StandIn.NONE,
     continue_run: Annotated[bool, typer.Option("--continue", help="Go on with the run of this home.")] = False,
     new_run: Annotated[bool, typer.Option("--new-run", help="Begin another run beside the earlier ones.")] = False,
+    venue: VenueOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,7 +69,7 @@ def run(
     from tools.data.universe import parse_symbols
 
     chosen, first = parse_symbols(symbols), parse_day(start)
-    with open_locked(call.settings(), create=True) as store, _progress(sessions) as on_session:
+    with open_locked(call.settings(venue=venue), create=True) as store, _progress(sessions) as on_session:
         import asyncio
 
         summary = asyncio.run(
@@ -91,6 +98,7 @@ def serve(
         typer.Option(help="Of a new home; paper and live trade at Alpaca. A home keeps its mode.", show_default=False),
     ] = None,
     symbols: Annotated[str, typer.Option(help="Names of a first run: comma-separated symbols, or all.")] = "all",
+    venue: VenueOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -101,7 +109,7 @@ def serve(
     call = Call.of(ctx, home, as_json)
     settings = call.settings(
         host=host, port=port, speed=speed, tls_cert=tls_cert, tls_key=tls_key,
-        behind_tls_proxy=behind_tls_proxy or None, mode=mode,
+        behind_tls_proxy=behind_tls_proxy or None, mode=mode, venue=venue,
     )  # fmt: skip
     from api.server import bind
     from pipeline.exposure import require_may_listen

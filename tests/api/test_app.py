@@ -251,12 +251,14 @@ def test_the_ledger_opens_its_content_and_verifies(client: TestClient) -> None:
 def test_the_desk_at_a_glance_has_the_published_fields(client: TestClient) -> None:
     view = client.get("/api/v1/desk").json()
     assert set(view) == {
-        "mode", "label", "run", "session", "session_index", "sessions_total", "phase", "stage", "holding", "as_of",
+        "mode", "label", "venue", "troubles", "run", "session", "session_index", "sessions_total", "phase", "stage",
+        "holding", "as_of",
         "equity", "equity_start", "cash", "drawdown", "day_change", "gross", "positions", "waiting",
         "data_age_hours", "principal", "reasoner", "model", "halts", "findings_open", "ledger", "speed", "version",
         "curve",
     }  # fmt: skip
     assert (view["mode"], view["run"], view["waiting"], view["positions"]) == ("replay", "run_1", 1, 1)
+    assert (view["venue"], view["troubles"]) == ("simulation, default terms", [])
     assert view["equity_start"] == "1000000.00"
     assert view["gross"] == "12110.00"
     assert [point["session"] for point in view["curve"]] == ["2009-11-11", "2009-11-12", "2009-11-13"]

@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.faults import FAULT_POINTS, VARIABLE
+from tests.e2e import warm
+from tests.e2e.desk import Finished
 
-SESSIONS = 4
+BEFORE, SESSIONS = 1, 3
+"""Sessions that every home has behind it, and that each has in the end."""
 SYMBOLS = "AMD,EL,TXT,FCX,PNC,NEM,TIF,HOG,AXP,COH,IBM,GE,XOM,KO,PG,CAT"
 KILLS = [f"{point}:2" for point in FAULT_POINTS]
 
 
-def replay(command: Any, home: str, *more: str, sessions: int = SESSIONS, fault: str | None = None) -> Any:
-    return command(
-        "--json", "run", "--sessions", str(sessions), "--symbols", SYMBOLS, "--stand-in", "approve", *more,
-        home=home, env={VARIABLE: fault} if fault else None,
+@pytest.fixture(scope="module")
+def forks() -> ForkServerContext:
+    return warm.forks()
+
+
+def replay(forks: ForkServerContext, home: Path, *more: str, sessions: int, fault: str | None = None) -> Finished:
+    return warm.run(
+        forks, home, "--json", "run", "--sessions", str(sessions), "--symbols", SYMBOLS, "--stand-in", "approve", *more,
+        env={VARIABLE: fault} if fault else None,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The summary of a run that nobody killed."""
-    import json
-    import subprocess
-    import sys
+def begun(forks: ForkServerContext, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with its first session behind it: approved cases wait for the next open."""
+    home = tmp_path_factory.mktemp("begun") / "home"
+    done = replay(forks, home, sessions=BEFORE)
+    assert done.status == 0, done.err
+    return home
 
-    home = tmp_path_factory.mktemp("undisturbed") / "home"
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "api._launch", "--home", str(home), "--json", "run", "--sessions", str(SESSIONS),
-            "--symbols", SYMBOLS, "--stand-in", "approve",
-        ],
-        cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True, check=True, timeout=240,
-    )  # fmt: skip
-    summary: dict[str, Any] = json.loads(done.stdout)
+
+@pytest.fixture
+def home(begun: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(begun, tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(forks: ForkServerContext, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The summary of a run that nobody killed."""
+    done = replay(forks, tmp_path_factory.mktemp("undisturbed") / "home", sessions=SESSIONS)
+    assert done.status == 0, done.err
+    summary = done.json()
     assert summary["fills"] > 0
     return summary
 
@@ -50,12 +64,11 @@ def played(home: Path) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", KILLS)
 def test_a_killed_run_continues_to_the_same_record(
-    command: Any, tmp_path: Path, undisturbed: dict[str, Any], fault: str
+    forks: ForkServerContext, home: Path, undisturbed: dict[str, Any], fault: str
 ) -> None:
-    killed = replay(command, "home", fault=fault)
+    killed = replay(forks, home, "--continue", sessions=SESSIONS - BEFORE, fault=fault)
     assert killed.killed, killed.err
-    left = SESSIONS - played(tmp_path / "home")
-    again = replay(command, "home", "--continue", sessions=max(left, 1))
+    again = replay(forks, home, "--continue", sessions=max(SESSIONS - played(home), 1))
     assert again.status == 0, again.err
     summary = again.json()
     for same in ("orders", "fills", "cases", "proposals", "equity_end", "explanations"):
@@ -66,12 +79,11 @@ def test_a_killed_run_continues_to_the_same_record(
 
 @pytest.mark.slow
 def test_deleting_the_checkpoints_with_cases_open_loses_nothing(
-    command: Any, tmp_path: Path, undisturbed: dict[str, Any]
+    forks: ForkServerContext, home: Path, undisturbed: dict[str, Any]
 ) -> None:
-    assert replay(command, "home", sessions=2).status == 0
-    for file in (tmp_path / "home").glob("checkpoints.sqlite*"):
+    for file in home.glob("checkpoints.sqlite*"):
         file.unlink()
-    again = replay(command, "home", "--continue", sessions=SESSIONS - 2)
+    again = replay(forks, home, "--continue", sessions=SESSIONS - BEFORE)
     assert again.status == 0, again.err
     assert again.json()["ledger"]["content_sha256"] == undisturbed["ledger"]["content_sha256"]
 
@@ -80,8 +92,12 @@ def test_deleting_the_checkpoints_with_cases_open_loses_nothing(
 def test_the_same_seed_gives_the_same_content_in_another_home_and_another_seed_does_not(
     command: Any, undisturbed: dict[str, Any]
 ) -> None:
-    same = replay(command, "other").json()
-    other = replay(command, "third", "--seed", "7").json()
+    def alone(home: str, *more: str) -> dict[str, Any]:
+        given = ("--sessions", str(SESSIONS), "--symbols", SYMBOLS, "--stand-in", "approve", *more)
+        found: dict[str, Any] = command("--json", "run", *given, home=home).json()
+        return found
+
+    same, other = alone("other"), alone("third", "--seed", "7")
     assert same["ledger"]["content_sha256"] == undisturbed["ledger"]["content_sha256"]
     assert same["run"] == undisturbed["run"]
     assert other["ledger"]["content_sha256"] != undisturbed["ledger"]["content_sha256"]

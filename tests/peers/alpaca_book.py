@@ -27,7 +27,11 @@ class Refused(Exception):
 
 
 class AlpacaBook:
-    """One account. `prices` are what market orders fill at; `updates` grows by one trade update per event."""
+    """One account. `prices` are what market orders fill at; `updates` grows by one trade update per event.
+
+    `again` counts what came for an order that was accepted before, whether it is refused then or not. With
+    `trades_at_once` a market order fills on arrival, in two executions.
+    """
 
     def __init__(self, seed: int, *, cash: Decimal, prices: dict[str, Decimal]) -> None:
         self.random = random.Random(seed)
@@ -40,6 +44,8 @@ class AlpacaBook:
         self.positions: Counter[str] = Counter()
         self.attempts: Counter[str] = Counter()
         self.accepted: Counter[str] = Counter()
+        self.again: Counter[str] = Counter()
+        self.trades_at_once = False
         self.updates: list[Json] = []
         self.now = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
         self.calendar: Callable[[], Json] | None = None
@@ -84,6 +90,7 @@ class AlpacaBook:
         """Take an order, or refuse it as Alpaca does."""
         name = body.get("client_order_id") or self._id()
         self.attempts[name] += 1
+        self.again[name] += self.accepted[name]
         if self.refuse_duplicates and self.accepted[name]:
             raise Refused(422, 40010001, "client_order_id must be unique")
         quantity = Decimal(str(body["qty"]))
@@ -92,8 +99,10 @@ class AlpacaBook:
         price = Decimal(body.get("limit_price") or self.prices[body["symbol"]])
         if body["side"] == "buy" and price * quantity > self.cash:
             raise Refused(403, 40310000, "insufficient buying power")
-        if body["side"] == "sell" and quantity > self.positions[body["symbol"]]:
-            raise Refused(403, 40310000, f"insufficient qty available for order (requested: {quantity})")
+        if body["side"] == "sell" and quantity > (free := self._free(body["symbol"], replaces)):
+            raise Refused(
+                403, 40310000, f"insufficient qty available for order (requested: {quantity}, available: {free})"
+            )
         self.accepted[name] += 1
         order = self._new(name, body, replaces)
         for leg, terms in (("take_profit", "limit"), ("stop_loss", "stop")):
@@ -104,6 +113,9 @@ class AlpacaBook:
                     self._new(self._id(), {**body, **body[leg], "side": exit_side, "type": terms}, None, "held"),
                 ]
         self._tell("new", order)
+        if self.trades_at_once and body["type"] == "market":
+            for part in (int(quantity) // 3, int(quantity) - int(quantity) // 3):
+                self.fill(name, part)
         return order
 
     def cancel(self, order_id: str) -> None:
@@ -162,6 +174,20 @@ class AlpacaBook:
         self.activities.append(activity)
         return activity
 
+    def amend(self, activity: Json, quantity: int = 0, price: Decimal | None = None) -> None:
+        """Take an execution back (no `quantity`) or restate it. Only the stream tells: the activity stays as it was."""
+        order = self.by_id(activity["order_id"])
+        sign = 1 if order["side"] == "buy" else -1
+        was, at_price = int(activity["qty"]), Decimal(activity["price"])
+        now = price or at_price
+        self.positions[order["symbol"]] += sign * (quantity - was)
+        self.cash -= sign * (quantity * now - was * at_price)
+        order["filled_qty"] = str(Decimal(order["filled_qty"]) + quantity - was)
+        self._tell(
+            "trade_correct" if quantity else "trade_bust", order, execution_id=self._id(),
+            previous_execution_id=activity["id"].rpartition("::")[2], qty=str(quantity or was), price=str(now),
+        )  # fmt: skip
+
     def open_orders(self) -> list[Json]:
         return [order for order in self.orders.values() if order["status"] in OPEN]
 
@@ -178,6 +204,17 @@ class AlpacaBook:
             move = Decimal(self.random.randint(-50, 50)) / 100
             part = min(left, self.random.randint(1, max(1, left)))
             self.fill(order["client_order_id"], part, self.prices[order["symbol"]] + move)
+
+    def _free(self, symbol: str, replaces: Json | None) -> Decimal:
+        """Shares that no open sell order holds."""
+        selling = [
+            order for order in self.open_orders()
+            if (order["symbol"], order["side"]) == (symbol, "sell") and order["status"] != "held"
+            and order is not replaces
+        ]  # fmt: skip
+        return self.positions[symbol] - sum(
+            (Decimal(order["qty"]) - Decimal(order["filled_qty"]) for order in selling), Decimal(0)
+        )
 
     def _new(self, name: str, body: Json, replaces: Json | None, status: str = "new") -> Json:
         self.now += timedelta(milliseconds=1)

@@ -116,6 +116,13 @@ class AlpacaPeer(LoopbackServers):
             self._delayed: list[bytes | None] = []
             self._told = 0
 
+    def listen(self) -> queue.Queue[bytes | None]:
+        """What a listener of the stream gets from now on, faults and all, without a socket; None where it breaks."""
+        inbox: queue.Queue[bytes | None] = queue.Queue()
+        with self.lock:
+            self._listeners.append(inbox)
+        return inbox
+
     def duplicates(self) -> dict[str, int]:
         """Client ids that the book accepted more than once. Must be empty."""
         return {name: count for name, count in self.book.accepted.items() if count > 1}

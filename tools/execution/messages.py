@@ -7,9 +7,10 @@ so late, repeated and out-of-order messages are harmless; the state is derived f
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from decimal import Decimal
 from enum import StrEnum
-from typing import Self
+from typing import Protocol, Self, runtime_checkable
 
 from pydantic import Field, model_validator
 
@@ -68,6 +69,23 @@ class OrderMessage(Frozen):
         if isinstance(self.event, Amendment) and self.execution is None:
             raise ValueError(f"message {self.id}: a {self.event.value} without the execution that it amends")
         return self
+
+
+class Gap(Frozen):
+    """Messages may have been missed before this point: reconcile orders, fills, positions and cash."""
+
+    reason: str
+    listening: bool = False
+    """What comes from now on is heard."""
+
+
+@runtime_checkable
+class TellingVenue(Protocol):
+    """A broker that tells of its orders by itself."""
+
+    def messages(self) -> AsyncGenerator[OrderMessage | Gap, None]:
+        """The account's order messages, for ever; a Gap for each stretch that may have been missed."""
+        ...
 
 
 class Amended(Frozen):

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
+from tools.closed_yaml import read_closed
 from tools.errors import ConfigError
 from tools.risk.types import Limits
 from tools.strategy.generators import reversion, trend
@@ -34,22 +31,6 @@ _SHARES = (
 )  # fmt: skip
 
 
-class _OnceLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice, where YAML would quietly keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise ConfigError(
-                    f"limits file: {key} is given twice (line {key_node.start_mark.line + 1}); keep one",
-                    code="limits_duplicate",
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
 def default_limits_text() -> str:
     """The limits file that ships with the desk, meant for an equity near 1,000,000."""
     return Path(__file__).with_name("limits.yaml").read_text(encoding="utf-8")
@@ -61,30 +42,9 @@ def load_limits(text: str) -> Limits:
     Raises ConfigError: `limits_unreadable` (not YAML, not a mapping), `limits_duplicate`, `limits_invalid`
     (unknown, missing or impossible field) or `limits_inconsistent` (fields that contradict each other).
     """
-    try:
-        raw = yaml.load(text, Loader=_OnceLoader)  # noqa: S506  (a SafeLoader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"limits file is not YAML: {error}", code="limits_unreadable") from error
-    if not isinstance(raw, dict):
-        raise ConfigError(
-            f"limits file holds {type(raw).__name__}, not fields; start from the shipped limits.yaml",
-            code="limits_unreadable",
-        )
-    try:
-        limits = Limits.model_validate(raw)
-    except ValidationError as error:
-        raise ConfigError("limits file: " + "; ".join(_problems(error)), code="limits_invalid") from error
+    limits = read_closed(text, Limits, "limits")
     _refuse_contradictions(limits)
     return limits
-
-
-def _problems(error: ValidationError) -> list[str]:
-    return [
-        f"{'.'.join(str(part) for part in item['loc'])} = {item['input']!r}: {item['msg']}"
-        if item["type"] != "missing"
-        else f"{'.'.join(str(part) for part in item['loc'])} is missing"
-        for item in error.errors(include_url=False)
-    ]
 
 
 def _refuse_contradictions(limits: Limits) -> None:

@@ -9,6 +9,7 @@ import { readRoute, useHash } from "./lib/router";
 import { Boundary } from "./parts/boundary";
 import { Frame } from "./parts/frame";
 import { HaltBanner } from "./parts/halt";
+import { Troubles } from "./parts/troubles";
 import { Notice } from "./parts/basics";
 import { OverviewPage } from "./pages/overview";
 import { ApprovalsPage } from "./pages/approvals";
@@ -76,6 +77,7 @@ export function App({ locked }: { locked: boolean }) {
       <Frame desk={desk.data} error={desk.error} page={route.page} />
       <div className="visually-hidden" role="status" aria-live="polite" data-testid="live-region">{said}</div>
       <main id="main" ref={main} tabIndex={-1}>
+        {desk.data && desk.data.troubles.length > 0 && <Troubles troubles={desk.data.troubles} />}
         {desk.data && desk.data.halts.length > 0 && <HaltBanner halts={desk.data.halts} />}
         {desk.data?.stage === "safe" && (
           <Notice tone="warn" title="Safe mode">

@@ -1,14 +1,17 @@
 """An Alpaca account as a Broker: paper unless live is asked for by name.
 
-Every POST and PATCH is sent once. What is no clear yes or no is RetryableToolError: unknown, ask with `find`.
-A refusal is believed only after a look-up by client id, because a second sending of an order that did arrive may be
-refused for want of the money that the first one took.
+Every POST and PATCH is sent once. What is no clear yes or no is RetryableToolError: unknown, ask with `find`. While an
+order may still be on its way (`DOUBT_S` after its sending) it is asked for and never sent again: that Alpaca refuses a
+client id that it knows is the second line, not the first. A refusal is believed only after a look-up by client id,
+because a second sending of an order that did arrive may be refused for want of the money that the first one took.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +21,7 @@ from tools.alpaca_wire import TIMEOUT_S
 from tools.errors import ConfigError, ExecutionError, RetryableToolError
 from tools.execution.brokers.alpaca_client import AlpacaClient, AlpacaRefusal, Method
 from tools.execution.brokers.alpaca_journal import AlpacaJournal
-from tools.execution.brokers.alpaca_stream import Gap, order_messages
+from tools.execution.brokers.alpaca_stream import order_messages
 from tools.execution.brokers.alpaca_words import (
     BrokerAccount,
     MarketClock,
@@ -32,13 +35,17 @@ from tools.execution.brokers.alpaca_words import (
     terms,
     text_of,
 )
-from tools.execution.messages import OrderMessage
+from tools.execution.messages import Amendment, Gap, OrderMessage
 from tools.execution.types import BrokerOrder, Fill, OrderRequest
 
 PAGE = 100
 ORDERS_PAGE = 500
 DOUBT_S = 60.0
+"""For how long after a sending a look-up that finds nothing proves nothing: until then it is not sent again."""
 ORDER_NOT_FOUND = 40410000
+SHORT_OF = 40310000
+NOT_TAKEN = frozenset({"broker_busy", "broker_unauthorized"})
+"""Answers of Alpaca's doorkeepers: what was sent went no further, so it may be sent again at once."""
 
 
 class AlpacaBroker:
@@ -47,6 +54,12 @@ class AlpacaBroker:
     `live` needs the account's number typed in `account_number`; ConfigError `live_not_confirmed` otherwise. `since`
     hides fills before the desk's start; `journal` is the file that keeps what must survive the process (None: memory).
     `base_url` and `stream_url` replace Alpaca's addresses, for a peer or a proxy. `timeout_s` is (connect, read).
+
+    Busts and corrections come by the trading stream alone (`trade_bust` and `trade_correct`, with
+    `previous_execution_id`): the list of FILL activities that this reads knows only `fill` and `partial_fill`. One that
+    the stream missed is found by the reconciliation, as an order, a position and cash that differ, and blocks its
+    symbol until a person decides. Alpaca reports no charge per order: fees, borrow and interest are activities of the
+    day after, which a reconciliation finds as cash that differs.
     """
 
     def __init__(
@@ -111,8 +124,13 @@ class AlpacaBroker:
         return self._send("POST", "/orders", body, request)
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
-        """The order as it is now; None only when Alpaca itself says that it has no such order."""
+        """The order as it is now; None only when Alpaca itself says that it has no such order.
+
+        RetryableToolError `broker_lagging` for one that was sent so lately that its absence proves nothing.
+        """
         wire = self._find(client_order_id)
+        if wire is None and self._recent(client_order_id):
+            raise _lagging(client_order_id, "Alpaca does not find it")
         return None if wire is None else order_of(wire)
 
     def cancel(self, client_order_id: str) -> BrokerOrder:
@@ -199,16 +217,54 @@ class AlpacaBroker:
     def messages(self, *, backoff_s: tuple[float, float] = (1.0, 30.0)) -> AsyncGenerator[OrderMessage | Gap, None]:
         """The account's order messages, for ever. After each Gap reconcile; executions are read with `fills`."""
         key_id, secret_key = self._keys
-        return order_messages(key_id, secret_key, live=self._live, url=self._stream_url, backoff_s=backoff_s)
+        stream = order_messages(key_id, secret_key, live=self._live, url=self._stream_url, backoff_s=backoff_s)
+        return self._named(stream)
+
+    async def _named(
+        self, stream: AsyncGenerator[OrderMessage | Gap, None]
+    ) -> AsyncGenerator[OrderMessage | Gap, None]:
+        async with aclosing(stream):
+            async for told in stream:
+                amends = isinstance(told, OrderMessage) and isinstance(told.event, Amendment)
+                yield await asyncio.to_thread(self.named, told) if amends else told
+
+    def named(self, told: OrderMessage | Gap) -> OrderMessage | Gap:
+        """A bust or correction under the id that the amended execution has here; a Gap where it cannot be told.
+
+        The stream names executions by their own id, the account's activities, from which they are booked, by another
+        one that ends with it. Anything else is left as it is.
+        """
+        if isinstance(told, Gap) or not isinstance(told.event, Amendment) or told.execution is None:
+            return told
+        name, order = told.execution.execution_id, told.client_order_id
+        found = self._journal.execution(name, order)
+        if found is None:
+            try:
+                self.fills(0)
+            except RetryableToolError as error:
+                return Gap(reason=f"a {told.event.value} of execution {name} was heard while {error.message}")
+            found = self._journal.execution(name, order)
+        if found is None:
+            return Gap(reason=f"a {told.event.value} names execution {name} of {order}, which is not known here")
+        return told.model_copy(update={"execution": told.execution.model_copy(update={"execution_id": found})})
 
     def _send(self, method: Method, path: str, body: dict[str, Any], request: OrderRequest) -> BrokerOrder:
         name = request.client_order_id
-        before = self._recent(name)
+        before = self._journal.last_sent(name)
+        if self._recent(name):
+            known = self._find(name)
+            if known is None:
+                raise _lagging(name, "Alpaca does not find it")
+            return _same(request, known)
         self._journal.sending(name, self._clock())
         try:
             wire: WireOrder = read(WireOrder, self._client.call(method, path, body), f"order {name}")
         except AlpacaRefusal as refusal:
-            return self._after_refusal(request, refusal, before)
+            return self._after_refusal(request, refusal, False)
+        except RetryableToolError as error:
+            if error.code in NOT_TAKEN:
+                self._journal.sending(name, before)
+            raise
         if wire.client_order_id != name:
             raise RetryableToolError(f"Alpaca answered {name} with another order's id; ask", code="broker_garbled")
         return order_of(wire)
@@ -220,6 +276,12 @@ class AlpacaBroker:
             return _same(request, known)
         if in_doubt or "client_order_id" in refusal.message:
             raise _lagging(request.client_order_id, refusal.message)
+        self._journal.sending(request.client_order_id, None)
+        if request.reduce_only and isinstance(refusal, AlpacaRefusal) and refusal.venue_code == SHORT_OF:
+            raise RetryableToolError(
+                f"{refusal.message}; the account's other orders hold the shares until they have ended: ask again",
+                code="broker_holds_shares",
+            )
         raise refusal
 
     def _beyond_position(self, request: OrderRequest) -> BrokerOrder | None:

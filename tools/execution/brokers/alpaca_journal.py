@@ -55,10 +55,13 @@ class AlpacaJournal:
                     code="account_mismatch",
                 )
 
-    def sending(self, client_order_id: str, at: float) -> None:
-        """Write down that an order is about to be sent; `at` in seconds of the wall clock."""
+    def sending(self, client_order_id: str, at: float | None) -> None:
+        """Write down that an order is about to be sent; `at` in seconds of the wall clock, None that it was not."""
         with self._lock:
-            self._db.execute("INSERT OR REPLACE INTO sendings VALUES (?, ?)", (client_order_id, at))
+            if at is None:
+                self._db.execute("DELETE FROM sendings WHERE client_order_id = ?", (client_order_id,))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO sendings VALUES (?, ?)", (client_order_id, at))
 
     def last_sent(self, client_order_id: str) -> float | None:
         """When the order was last sent, if it ever was."""
@@ -99,6 +102,17 @@ class AlpacaJournal:
                 "SELECT fill FROM fills WHERE sequence > ? ORDER BY sequence", (sequence,)
             ).fetchall()
         return tuple(Fill.model_validate_json(row[0]) for row in rows)
+
+    def execution(self, named: str, client_order_id: str) -> str | None:
+        """Our key of the execution that a trade update names: the activity whose id ends with it, else the order's only
+        one. None where that is not known (yet)."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT execution_id FROM fills WHERE client_order_id = ?", (client_order_id,)
+            ).fetchall()
+        keys = [str(row[0]) for row in rows]
+        same = [key for key in keys if key.rpartition("::")[2] == named]
+        return (same or keys)[0] if len(same or keys) == 1 else None
 
     def _insert(self, item: WireFill, name: str) -> None:
         if self._known(item.id):

@@ -17,9 +17,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, Validati
 
 from tools.canonical import stable_id
 from tools.execution.brokers.alpaca_words import WireOrder
-from tools.execution.messages import Amendment, Execution, OrderMessage
+from tools.execution.messages import Amendment, Execution, Gap, OrderMessage
 from tools.execution.orders import OrderEvent
-from tools.types import Frozen
 
 if TYPE_CHECKING:
     from alpaca.trading.stream import TradingStream
@@ -53,12 +52,6 @@ EVENTS: dict[str, OrderEvent | Amendment] = {
 """Alpaca's trade events. What only says that the order is alive counts as accepted."""
 
 
-class Gap(Frozen):
-    """Messages may have been missed before this point: reconcile orders, fills, positions and cash."""
-
-    reason: str
-
-
 class _Update(BaseModel):
     """The `data` of a trade update."""
 
@@ -89,12 +82,11 @@ async def order_messages(
         failed = "could not be opened"
         try:
             socket = await asyncio.wait_for(_listen(stream), OPEN_TIMEOUT_S)
-            yield Gap(reason="listening from now on")
+            yield Gap(reason="listening from now on", listening=True)
             wait, failed = backoff_s[0], "broke"
             async for raw in socket:
-                told = json.loads(raw, parse_float=Decimal)
-                if told.get("stream") == "trade_updates":
-                    yield message_of(told["data"])
+                if (told := heard(raw)) is not None:
+                    yield told
             yield Gap(reason="the stream was closed")
         except _failures() as error:
             yield Gap(reason=f"the stream {failed} ({type(error).__name__})")
@@ -102,6 +94,12 @@ async def order_messages(
             await _close(stream)
         await asyncio.sleep(wait)
         wait = min(wait * 2, backoff_s[1])
+
+
+def heard(raw: bytes | str) -> OrderMessage | Gap | None:
+    """What one frame of the stream says; None for one that is about no order. ValueError for what is not JSON."""
+    told = json.loads(raw, parse_float=Decimal)
+    return message_of(told["data"]) if told.get("stream") == "trade_updates" else None
 
 
 def message_of(data: Any) -> OrderMessage | Gap:

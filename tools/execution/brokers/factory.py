@@ -1,4 +1,16 @@
-"""Brokers by name. Others come from the entry point group `quarterdeck.brokers`: a callable that returns a Broker."""
+"""Brokers by name. Others come from the entry point group `quarterdeck.brokers`: a callable that returns a Broker.
+
+What a broker tells beyond the Protocol:
+
+                    simulation                  alpaca
+bracket legs        `legs`, as the venue's own  `legs` (nested orders); the desk itself sends stops one by one
+busts, corrections  `amendments`                by the trading stream only; a missed one is a break of the books
+borrow, interest    `charges`                   not per order: day-end activities, a break of cash until adopted
+own messages        none, it is asked           `messages`, the trading stream
+
+The sources for Alpaca are its public pages: Placing Orders (bracket orders, nested), Websocket Streaming (trade
+updates), the trade events of the Broker API (trade_bust, trade_correct), and Account Activities (type of a fill).
+"""
 
 from __future__ import annotations
 

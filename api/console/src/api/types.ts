@@ -43,9 +43,17 @@ export interface CurvePoint {
   index_close: number | null;
 }
 
+export interface Trouble {
+  code: string;
+  message: string;
+  remedy: string;
+}
+
 export interface Desk {
   mode: Mode;
   label: string;
+  venue: string;
+  troubles: Trouble[];
   run: string | null;
   session: string | null;
   session_index: number | null;
@@ -83,7 +91,7 @@ export interface Command {
 
 export interface Health {
   status: "ok" | "degraded" | "down";
-  components: { component: string; state: string; detail: string; at: string | null; pid: number | null }[];
+  components: { component: string; state: string; detail: string; at: string | null; pid: number | null; remedy: string }[];
 }
 
 export interface Proposal {

@@ -10,7 +10,7 @@ import pytest
 from tests.peers.alpaca_peer import AlpacaPeer
 from tests.tools.execution.brokers.alpaca_help import buy, connect, found, posts, sell
 from tools.errors import ExecutionError, RetryableToolError
-from tools.execution.brokers.alpaca import AlpacaBroker
+from tools.execution.brokers.alpaca import DOUBT_S, AlpacaBroker
 from tools.execution.types import Broker, OrderRequest, OrderState
 
 D = Decimal
@@ -52,15 +52,24 @@ def test_no_answer_after_acceptance_is_unknown_and_asking_finds_the_order(peer: 
     assert posts(peer) == 1
     assert found(broker, "o1").state == OrderState.NEW
     assert broker.submit(buy()).client_order_id == "o1"
-    assert (peer.book.attempts["o1"], peer.duplicates()) == (2, {})
+    assert (peer.book.attempts["o1"], peer.duplicates()) == (1, {})
 
 
 @pytest.mark.parametrize("fault", NOT_DONE)
-def test_no_answer_before_acceptance_is_unknown_and_asking_finds_nothing(peer: AlpacaPeer, fault: str) -> None:
-    broker = connect(peer, timeout_s=(2.0, 0.15))
+def test_no_answer_before_acceptance_is_unknown_and_sent_again_only_when_the_doubt_is_old(
+    peer: AlpacaPeer, fault: str
+) -> None:
+    now = [0.0]
+    broker = connect(peer, timeout_s=(2.0, 0.15), clock=lambda: now[0])
     peer.script.append(fault)
     with pytest.raises(RetryableToolError):
         broker.submit(buy())
+    if fault != "busy":
+        with pytest.raises(RetryableToolError, match="may still arrive"):
+            broker.find("o1")
+        with pytest.raises(RetryableToolError, match="may still arrive"):
+            broker.submit(buy())
+        now[0] = DOUBT_S + 1
     assert (posts(peer), broker.find("o1")) == (1, None)
     assert broker.submit(buy()).state == OrderState.NEW
     assert peer.duplicates() == {}
@@ -82,10 +91,14 @@ def test_an_order_that_arrives_after_the_look_up_is_still_one_order(peer: Alpaca
     peer.script.append("late")
     with pytest.raises(RetryableToolError):
         broker.submit(buy())
-    assert broker.find("o1") is None
+    peer.book.refuse_duplicates = False
+    with pytest.raises(RetryableToolError, match="may still arrive"):
+        broker.find("o1")
+    with pytest.raises(RetryableToolError, match="may still arrive"):
+        broker.submit(buy())
     peer.calm()
     assert broker.submit(buy()).client_order_id == "o1"
-    assert (len(peer.book.orders), peer.duplicates()) == (1, {})
+    assert (len(peer.book.orders), posts(peer), peer.duplicates()) == (1, 1, {})
 
 
 def test_a_duplicate_that_cannot_be_seen_yet_is_unknown_not_rejected(peer: AlpacaPeer, broker: AlpacaBroker) -> None:
@@ -105,7 +118,7 @@ def test_a_refusal_after_a_doubt_is_believed_only_when_the_doubt_is_old(peer: Al
     with pytest.raises(RetryableToolError):
         broker.submit(buy())
     peer.book.cash = D(1)
-    with pytest.raises(RetryableToolError, match="insufficient buying power"):
+    with pytest.raises(RetryableToolError, match="may still arrive"):
         broker.submit(buy())
     now[0] = 121.0
     with pytest.raises(ExecutionError, match="insufficient buying power") as error:

@@ -12,8 +12,8 @@ import pytest
 
 from tests.peers.alpaca_peer import STREAM_FAULTS, AlpacaPeer
 from tests.tools.execution.brokers.alpaca_help import buy, connect
-from tools.execution.brokers.alpaca_stream import EVENTS, Gap, message_of
-from tools.execution.messages import Amendment, OrderMessage, OrderView, apply_message
+from tools.execution.brokers.alpaca_stream import EVENTS, message_of
+from tools.execution.messages import Amendment, Gap, OrderMessage, OrderView, apply_message
 from tools.execution.orders import OrderEvent
 from tools.execution.types import OrderState
 
