@@ -1,4 +1,4 @@
-"""Outcomes and lessons: what became of every view after its horizon, traded or refused."""
+"""Outcomes: what became of every view after its horizon, traded or refused."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from typing import Literal
 
 from sqlmodel import Session, col, select
 
-from agents.learning.node import learn
-from agents.opinion import LearningBrief
-from memory.database import insert_if_absent
 from memory.ledger import Entry, Stage, append
-from memory.recordings import record
-from memory.tables import CaseRow, DecisionRow, LessonRow, OrderRow, OutcomeRow
+from memory.tables import CaseRow, OrderRow, OutcomeRow
 from pipeline.briefs import situation
 from pipeline.cases import advance
 from pipeline.desk import Desk
+from pipeline.settled import describe, regime_of
 from pipeline.work import CycleWork
 from tools.canonical import round_float
 from tools.data.types import Panel
@@ -30,7 +27,6 @@ _BY_STATE: dict[CaseState, Disposition] = {
     CaseState.SUBMITTED: "unfilled", CaseState.UNKNOWN: "unfilled", CaseState.APPROVED: "unfilled",
     CaseState.AWAITING: "refused", CaseState.DRAFTED: "not_selected",
 }  # fmt: skip
-LESSON_STEPS = frozenset({1, 20, 50, 100, 200, 400, 800, 1600})
 
 
 def settle_outcomes(desk: Desk, work: CycleWork) -> list[str]:
@@ -46,14 +42,16 @@ def settle_outcomes(desk: Desk, work: CycleWork) -> list[str]:
     longest = work.index - min(row.opened_index for row in due) + 1
     panel = desk.market.panel(work.tick.as_of, longest)
     index_now = desk.market.index_close(work.tick.session, work.tick.as_of)
+    regimes = {at: regime_of(desk.market, at, work.tick.as_of) for at in {row.opened_index for row in due}}
     lines: list[dict[str, object]] = []
     with desk.db.write() as session:
         for row in due:
             settled = _settled(session, row, panel, index_now)
             row.body, row.settled, row.disposition = settled, True, settled.disposition
+            case = session.get_one(CaseRow, row.case_id)
+            describe(session, row, case, settled, regimes[row.opened_index])
             session.add(row)
             lines.append({"case": row.case_id, "disposition": row.disposition, "excess": settled.excess_return})
-            case = session.get_one(CaseRow, row.case_id)
             if case.state == CaseState.DONE.value:
                 advance(
                     session, case, CaseState.SETTLED, content={"outcome": settled}, desk_time=work.tick.as_of,
@@ -108,45 +106,3 @@ def remember_settled(desk: Desk, work: CycleWork) -> int:
             text=situation(case.order, desk.market.instrument(case.symbol)),
         )  # fmt: skip
     return len(rows)
-
-
-async def learn_from(desk: Desk, work: CycleWork) -> int:
-    """Let the learning agent write quarantined lessons when a sample reaches a step; returns how many are new."""
-    with desk.db.read() as session:
-        rows = session.exec(
-            select(OutcomeRow).where(OutcomeRow.run_id == desk.run_id, OutcomeRow.settled).order_by(OutcomeRow.id)
-        ).all()
-        said = session.exec(select(DecisionRow).order_by(col(DecisionRow.id))).all()
-    known = {row.case_id for row in rows}
-    brief = LearningBrief(
-        run_id=desk.run_id, cycle_id=work.cycle_id, as_of=work.tick.as_of, outcomes=tuple(row.body for row in rows),
-        reasons={row.case_id: row.reason for row in said if row.case_id in known},
-    )  # fmt: skip
-    lessons = await learn(brief, desk.agent_context(work.cycle_id))
-    kept = 0
-    with desk.db.write() as session:
-        earlier = select(LessonRow).where(LessonRow.run_id == desk.run_id).order_by(col(LessonRow.as_of))
-        scopes = {row.scope: row.body.sample_size for row in session.exec(earlier)}
-        for lesson in lessons:
-            before = scopes.get(lesson.scope, 0)
-            if not any(before < step <= lesson.sample_size for step in LESSON_STEPS):
-                continue
-            values = {
-                "id": lesson.id, "run_id": desk.run_id, "state": lesson.state, "scope": lesson.scope,
-                "as_of": lesson.as_of, "body": lesson,
-            }  # fmt: skip
-            if insert_if_absent(session, LessonRow, values):
-                kept += 1
-                append(
-                    session,
-                    Entry(
-                        kind="lesson.quarantined", step=f"lesson:{lesson.id}", run_id=desk.run_id,
-                        desk_time=work.tick.as_of, stage=Stage.LEARN, content=lesson.model_dump(mode="json"),
-                    ),
-                )  # fmt: skip
-        if kept:
-            record(
-                session, run_id=desk.run_id, cycle_id=work.cycle_id, kind="agent", call="learning.learn",
-                request={"outcomes": [row.id for row in rows]}, response=list(lessons),
-            )  # fmt: skip
-    return kept
