@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from agents.learning.node import learn
 from agents.opinion import LearningBrief, Written
@@ -15,6 +15,7 @@ from memory.ledger import Entry, Stage, append
 from memory.recordings import record
 from memory.tables import CaseRow, DecisionRow, LessonRow, OutcomeRow, RunRow
 from pipeline.desk import Desk
+from pipeline.lesson_state import WRITTEN
 from pipeline.lesson_use import decay
 from pipeline.model_view import raise_fallbacks
 from pipeline.settled import describe, regime_of, settled_views
@@ -70,22 +71,8 @@ def _describe_earlier(desk: Desk, as_of: datetime) -> None:
 
 
 def _keep(desk: Desk, work: CycleWork, brief: LearningBrief, lessons: Iterable[Lesson]) -> int:
-    kept = []
     with desk.db.write() as session:
-        for lesson in lessons:
-            values = {
-                "id": lesson.id, "run_id": desk.run_id, "state": lesson.state, "scope": lesson.scope,
-                "as_of": lesson.as_of, "body": lesson,
-            }  # fmt: skip
-            if insert_if_absent(session, LessonRow, values):
-                kept.append(lesson)
-                append(
-                    session,
-                    Entry(
-                        kind="lesson.quarantined", step=f"lesson:{lesson.id}", run_id=desk.run_id,
-                        desk_time=work.tick.as_of, stage=Stage.LEARN, content=lesson.model_dump(mode="json"),
-                    ),
-                )  # fmt: skip
+        kept = [lesson for lesson in lessons if keep_lesson(session, desk.run_id, lesson)]
         run = session.get_one(RunRow, desk.run_id)
         if kept:
             record(
@@ -95,3 +82,21 @@ def _keep(desk: Desk, work: CycleWork, brief: LearningBrief, lessons: Iterable[L
             raise_fallbacks(session, run, work.cycle_id, work.tick.as_of)
         decay(desk.store, session, run, work.index, work.tick.as_of)
     return len(kept)
+
+
+def keep_lesson(session: Session, run_id: str, lesson: Lesson) -> bool:
+    """Keep a lesson quarantined and record it, in the caller's transaction; False when it is known."""
+    values = {
+        "id": lesson.id, "run_id": run_id, "state": "quarantined", "scope": lesson.scope, "as_of": lesson.as_of,
+        "body": lesson,
+    }  # fmt: skip
+    if not insert_if_absent(session, LessonRow, values):
+        return False
+    append(
+        session,
+        Entry(
+            kind=WRITTEN, step=f"lesson:{lesson.id}", run_id=run_id, desk_time=lesson.as_of, stage=Stage.LEARN,
+            content=lesson.model_dump(mode="json"),
+        ),
+    )  # fmt: skip
+    return True

@@ -77,7 +77,8 @@ def _change(
     earlier = session.exec(asked).one()
     change = Change(
         id=stable_id("chg", run.id, KIND_OF[to], before, sha256_hex(text.encode()), earlier), run_id=run.id,
-        kind=KIND_OF[to], subject=row.id, title=f"{_VERB[to]} the lesson on {about}" + (" in shadow" if to == "shadow" else ""),
+        kind=KIND_OF[to], subject=row.id,
+        title=f"{_VERB[to]} the lesson on {about}" + (" in shadow" if to == "shadow" else ""),
         reason=reason, proposer=principal.name, before_sha256=before, after_sha256=sha256_hex(text.encode()), text=text,
         differences=tuple(moved), risk_effect="increases" if effect == "looser" else "reduces",
         evidence_ids=(evidence.id,), as_of=as_of,

@@ -46,7 +46,8 @@ def interval_of(seen: Sequence[Observation], horizon: int, alpha: float) -> Inte
     Journal of Business and Economic Statistics, 2018). The variance of the mean is the larger of s^2/n, which
     independent returns would have, and n^-2 * G/(G-1) * [ sum u_g^2 + 2 sum_l w_l sum u_g u_(g-l) ] with u_g the sum of
     deviations of opening session g, w_l = 1 - l/(L+1), l in sessions up to L = horizon - 1, and G the number of opening
-    sessions. Overlap can widen the interval and never narrow it. ValueError for fewer than two returns.
+    sessions. Overlap can widen the interval and never narrow it; a single horizon counts as one return. ValueError for
+    fewer than two returns.
     """
     if len(seen) < 2:
         raise ValueError(f"an interval takes two returns or more, not {len(seen)}")
@@ -65,8 +66,9 @@ def interval_of(seen: Sequence[Observation], horizon: int, alpha: float) -> Inte
         for lag in range(max(1, horizon))
     )
     clustered = squares * groups / (groups - 1) / size**2 if groups > 1 else 0.0
-    variance = max(plain, clustered)
-    freedom = max(1.0, 1.5 * blocks_of([item.opened_index for item in seen], horizon) - 1)
+    blocks = blocks_of([item.opened_index for item in seen], horizon)
+    variance = max(plain, clustered) if blocks > 1 else spread**2
+    freedom = max(1.0, 1.5 * blocks - 1)
     reach = float(t.ppf(1 - alpha / 2, freedom)) * sqrt(variance)
     effective = size * plain / variance if variance > 0 else float(size)
     return Interval(mean=mean, low=mean - reach, high=mean + reach, effective=effective)
