@@ -28,7 +28,7 @@ export function CaseTitle({ item }: { item: Case }) {
 
 /** What approving a change does, in one sentence. */
 export function changeSentence(change: DeskChange): string {
-  return `${change.title}, for the running desk.`;
+  return change.kind.startsWith("lesson.") ? `${change.title}, from the next cycle on.` : `${change.title}, for the running desk.`;
 }
 
 const TONE: Record<string, Tone> = { tighter: "good", looser: "bad", unclear: "warn", neutral: "plain" };
