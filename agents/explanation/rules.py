@@ -256,8 +256,8 @@ def _lessons(builder: ClaimBuilder) -> None:
         if mean is not None and low is not None and high is not None:
             builder.say(
                 "lesson",
-                f"The lesson that people promoted on {item.payload['scope']} rests on {item.payload['n']} settled "
-                f"views: {signed(mean)} against the index, between {signed(low)} and {signed(high)}.",
+                f"People promoted a lesson about it ({item.payload['about']}): {item.payload['n']} settled views "
+                f"averaged {signed(mean)} against the index, between {signed(low)} and {signed(high)}.",
                 (item,),
             )
 

@@ -91,8 +91,10 @@ def lesson(scope: Scope, views: Sequence[SettledView], brief: LearningBrief, exa
 
 def figures_of(made: Lesson) -> dict[str, object]:
     """The figures of a lesson by the names under which explanations know their units."""
+    scope = Scope.parse(made.scope)
     return {
-        "lesson": made.id, "scope": made.scope, "n": made.sample_size, "reading": made.reading,
+        "lesson": made.id, "scope": made.scope, "about": scope.words if scope else made.scope,
+        "n": made.sample_size, "reading": made.reading,
         "mean_excess_return": made.mean_excess_return, "interval_low": made.interval_low,
         "interval_high": made.interval_high, "confidence": made.confidence, "blocks": made.blocks,
         "effective_size": made.effective_size, "scopes_examined": made.scopes_examined,
