@@ -264,7 +264,10 @@ _UNRULED_CHANGE: Mapping[str, Rule] = {
     for kind, role in (("limits.activation", "risk_officer"), ("policy.activation", "admin"))
 } | {
     kind: _DEFAULT.model_copy(
-        update={"roles": ("risk_officer",), "tier": "high", "separate": ("proposer",), "evidence_required": True}
+        update={
+            "name": "lesson_change", "roles": ("risk_officer",), "tier": "high", "separate": ("proposer",),
+            "evidence_required": True,
+        }
     )
     for kind in LESSON_KINDS
 }  # fmt: skip

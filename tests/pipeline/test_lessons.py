@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,9 +97,7 @@ def test_a_promotion_says_what_its_time_in_shadow_showed(desk: Store) -> None:
         ({"reading": None}, "written by an earlier version"),
     ],
 )  # fmt: skip
-def test_what_is_unfit_stays_in_quarantine_and_may_be_retired(
-    desk: Store, changes: dict[str, object], said: str
-) -> None:
+def test_what_is_unfit_stays_in_quarantine_and_may_be_retired(desk: Store, changes: dict[str, Any], said: str) -> None:
     lesson_id = taught.write(desk, **changes)
     assert said in refusal(desk, lesson_id, "shadow")
     taught.move(desk, lesson_id, "retired")

@@ -5,6 +5,7 @@ import type { Case, Desk, Page } from "../api/types";
 import { LedgerList } from "./ledger";
 import { Lessons } from "./lessons";
 import { Empty, Failed, Loading, SideWord, State } from "../parts/basics";
+import { caseSubject } from "../parts/change";
 import { decimal, money, words } from "../lib/format";
 import { notional } from "../lib/queue";
 import { link } from "../lib/router";
@@ -77,7 +78,7 @@ function Cases() {
             <tbody>
               {data.items.map((item) => (
                 <tr key={item.id}>
-                  <td><a className="symbol" href={link("cases", item.id)}>{item.symbol}</a></td>
+                  <td><a className="symbol" href={link("cases", item.id)}>{caseSubject(item)}</a></td>
                   <td>{item.side && <SideWord side={item.side} />}</td>
                   <td className="num">{item.proposal && decimal(String(item.proposal.quantity), 0)}</td>
                   <td className="num">{item.proposal && money(notional(item.proposal), 0)}</td>

@@ -66,7 +66,7 @@ function LessonBody({ id }: { id: string }) {
   if (error) return <Failed error={error} retry={reload} />;
   if (!data) return <Loading what="the lesson" />;
   return (
-    <div className="lesson" data-testid="lesson-detail">
+    <div className="stack lesson" data-testid="lesson-detail">
       <p>{data.claim}</p>
       {data.hypothesis && <p><b>A model’s hypothesis:</b> {data.hypothesis} {data.taint && <Tag tone="warn">it read what people typed</Tag>}</p>}
       {data.trouble && <Notice tone="bad" title="Its record does not fit">{data.trouble}. Verify the ledger and compare the database with a backup.</Notice>}

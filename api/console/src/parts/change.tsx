@@ -19,6 +19,11 @@ export function CaseFigures({ item }: { item: Case }) {
   return item.change ? <span className="summary">{item.change.title}</span> : <Tag tone="bad">record damaged</Tag>;
 }
 
+/** What stands where an order has its symbol: a lesson's id says nothing to anybody. */
+export function caseSubject(item: Pick<Case, "kind" | "symbol">): string {
+  return item.kind.startsWith("lesson.") ? "LESSON" : item.symbol;
+}
+
 /** The title of a case page. */
 export function CaseTitle({ item }: { item: Case }) {
   const p = item.proposal;

@@ -23,7 +23,7 @@ export function LessonMoves({ lesson, done }: { lesson: LessonDetail; done: () =
       <div className="finding-actions">
         {able.map((move) => (
           <button key={move.to} type="button" className="button small" data-testid={`lesson-to-${move.to}`} aria-expanded={to === move.to}
-            disabled={barred !== null} title={barred ?? undefined} onClick={() => setTo(to === move.to ? null : move.to)}>{VERB[move.to]}…</button>
+            disabled={barred !== null} title={barred ?? undefined} onClick={() => setTo(to === move.to ? null : move.to)}>{lesson.state === "promoted" && move.to === "shadow" ? "Back to shadow" : VERB[move.to]}…</button>
         ))}
       </div>
       {barred && able.length > 0 && <p className="barred">{barred}</p>}
