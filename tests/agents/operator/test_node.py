@@ -20,6 +20,7 @@ from agents.operator.facts import (
     Figure,
     FillFacts,
     HaltFacts,
+    LessonFacts,
     Opened,
     OperatorTools,
     PositionFacts,
@@ -124,6 +125,12 @@ class Desk:
 
     async def findings(self) -> tuple[Finding, ...]:
         return self.found
+
+    async def lessons(self, strategy: str | None) -> tuple[LessonFacts, ...]:
+        found = LessonFacts(
+            lesson_id="les_1", state="promoted", scope="strategy:trend", claim="trend: 40 settled outcomes, worse."
+        )
+        return (found,) if strategy in (None, "trend") else ()
 
     async def pace(self) -> tuple[Figure, ...]:
         raise AccessError("this needs the role approver; ann is operator", code="role")
@@ -267,6 +274,14 @@ async def test_exposure_risk_limits_and_queue_come_from_the_tools() -> None:
     assert await said("what is waiting?", Desk()) == "Nothing waits for a person."
 
 
+async def test_what_was_learnt_is_said_in_the_words_of_the_lessons_and_never_of_one_name() -> None:
+    text = await said("what have we learnt about trend?", Desk())
+    assert "Promoted: trend: 40 settled outcomes, worse. (les_1)" in text
+    assert "Only a promoted one enters a brief" in text
+    assert "no lesson is about IBM alone" in await said("what did we learn about IBM?", Desk())
+    assert "no lesson was written yet" in await said("which lessons are there about reversion", Desk())
+
+
 async def test_what_ifs_say_that_nothing_was_done() -> None:
     for question in ("what if the sector cap were 5 %?", "what if we bought 9 IBM", "what if the market fell 3 %"):
         assert "nothing was changed, proposed or sent" in await said(question, Desk())
@@ -274,7 +289,7 @@ async def test_what_ifs_say_that_nothing_was_done() -> None:
 
 async def test_every_figure_that_is_said_carries_its_record() -> None:
     tools = Desk(cases=(case(),), held=(HELD,), queue=(WAITS,))
-    for question in ("why IBM", "exposure", "risk", "limits", "what is waiting", "what if the sector cap were 5 %"):
+    for question in ("why IBM", "exposure", "risk", "limits", "what is waiting", "what did we learn"):
         found = await pieces(question, tools)
         loose = [p.text for p in found if isinstance(p, Span) and p.ref is None and any(c.isdigit() for c in p.text)]
         assert (loose, reply(found).dropped) == ([], 0), question
@@ -394,5 +409,5 @@ def test_the_tools_read_and_only_propose_writes() -> None:
     offered = {name for name in vars(OperatorTools) if not name.startswith("_")}
     assert offered == {
         "universe", "desk", "positions", "exposure", "risk", "limits_used", "waiting", "find_cases", "case", "explain",
-        "changes", "findings", "pace", "suppose_limit", "suppose_order", "suppose_shock", "propose",
+        "changes", "findings", "pace", "lessons", "suppose_limit", "suppose_order", "suppose_shock", "propose",
     }  # fmt: skip
