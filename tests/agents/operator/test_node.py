@@ -20,7 +20,6 @@ from agents.operator.facts import (
     Figure,
     FillFacts,
     HaltFacts,
-    LessonFacts,
     Opened,
     OperatorTools,
     PositionFacts,
@@ -32,7 +31,7 @@ from agents.operator.output import Looking, Piece, Ref, Reply, Span, text_of
 from agents.operator.slots import Remembered, Universe
 from agents.opinion import Context
 from tests.agents.builders import AS_OF, explanation_brief, model_context, rules_context
-from tests.agents.operator.world import WORLD
+from tests.agents.operator.world import WORLD, Learnt
 from tools.errors import AccessError
 from tools.types import Finding, ReviewReason, Side
 
@@ -64,7 +63,7 @@ def measure(name: str, value: str, unit: str = "share", limit: str | None = None
 
 
 @dataclass
-class Desk:
+class Desk(Learnt):
     """Tools over fixed facts. Nothing here can act; `proposed` keeps what was asked to be opened."""
 
     cases: tuple[CaseFacts, ...] = ()
@@ -125,12 +124,6 @@ class Desk:
 
     async def findings(self) -> tuple[Finding, ...]:
         return self.found
-
-    async def lessons(self, strategy: str | None) -> tuple[LessonFacts, ...]:
-        found = LessonFacts(
-            lesson_id="les_1", state="promoted", scope="strategy:trend", claim="trend: 40 settled outcomes, worse."
-        )
-        return (found,) if strategy in (None, "trend") else ()
 
     async def pace(self) -> tuple[Figure, ...]:
         raise AccessError("this needs the role approver; ann is operator", code="role")
@@ -272,14 +265,6 @@ async def test_exposure_risk_limits_and_queue_come_from_the_tools() -> None:
     waiting = await said("what is waiting?", tools)
     assert "0 of 1 given, sessions left 1: appr_0000000000000001" in waiting
     assert await said("what is waiting?", Desk()) == "Nothing waits for a person."
-
-
-async def test_what_was_learnt_is_said_in_the_words_of_the_lessons_and_never_of_one_name() -> None:
-    text = await said("what have we learnt about trend?", Desk())
-    assert "Promoted: trend: 40 settled outcomes, worse. (les_1)" in text
-    assert "Only a promoted one enters a brief" in text
-    assert "no lesson is about IBM alone" in await said("what did we learn about IBM?", Desk())
-    assert "no lesson was written yet" in await said("which lessons are there about reversion", Desk())
 
 
 async def test_what_ifs_say_that_nothing_was_done() -> None:
