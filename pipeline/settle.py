@@ -16,6 +16,7 @@ from pipeline.settled import describe, regime_of
 from pipeline.work import CycleWork
 from tools.canonical import round_float
 from tools.data.types import Panel
+from tools.strategy.regime import Regime
 from tools.strategy.views import view_returns
 from tools.types import CaseState, Outcome
 
@@ -42,7 +43,8 @@ def settle_outcomes(desk: Desk, work: CycleWork) -> list[str]:
     longest = work.index - min(row.opened_index for row in due) + 1
     panel = desk.market.panel(work.tick.as_of, longest)
     index_now = desk.market.index_close(work.tick.session, work.tick.as_of)
-    regimes = {at: regime_of(desk.market, at, work.tick.as_of) for at in {row.opened_index for row in due}}
+    opened = {row.opened_index for row in due}
+    regimes: dict[int, Regime | None] = {at: regime_of(desk.market, at, work.tick.as_of) for at in opened}
     lines: list[dict[str, object]] = []
     with desk.db.write() as session:
         for row in due:

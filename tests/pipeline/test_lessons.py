@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -23,15 +24,23 @@ from tools.errors import ApprovalError, ConfigError
 from tools.types import LESSON_KINDS, LessonState
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Store]:
-    """Real four eyes over a run with two months of outcomes behind it."""
-    made = life.new_store(tmp_path / "home")
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with real four eyes over an open run, which every test copies."""
+    home = tmp_path_factory.mktemp("lessons") / "home"
+    made = life.new_store(home)
     life.seed_run(made)
     in_force(made)
     text = default_policy_text().replace("profile: single_operator", "profile: desk")
     (made.home.config / "policy.yaml").write_text(text)
     activate(made, "policy", principal=ANN, reason="test")
+    made.db.dispose()
+    return home
+
+
+@pytest.fixture
+def desk(base: Path, tmp_path: Path) -> Iterator[Store]:
+    made = life.new_store(shutil.copytree(base, tmp_path / "home"))
     yield made
     made.db.dispose()
 
