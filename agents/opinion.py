@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from prompts.loader import Tier
 from tools.canonical import content_sha256
 from tools.risk.types import Check, Counterfactual, PortfolioView
-from tools.types import Evidence, Finding, Frozen, Instant, Outcome, Proposal, RecalledCase, Review
+from tools.types import Evidence, Finding, Frozen, Instant, Proposal, ProposalKind, RecalledCase, Review
 
 AbstainReason = Literal[
     "model_unreachable", "timeout", "schema_invalid", "budget_spent", "evidence_missing", "model_refused",
@@ -102,11 +102,38 @@ class ExplanationBrief(Brief):
     unknowns: tuple[str, ...] = ()
 
 
-class LearningBrief(Brief):
-    """Newly settled and earlier outcomes of one run, and people's reasons by case id."""
+class SettledView(Frozen):
+    """What became of one view after its horizon, by the id of its outcome, and how things stood when it was proposed.
 
-    outcomes: tuple[Outcome, ...]
-    reasons: Mapping[str, str] = {}
+    `excess_return` is a fraction over the index; `confidence` is raw; `regime` that of the index at the opening, None
+    where its history is too short; `refused_for` the code that a person gave with a refusal.
+    """
+
+    id: str
+    strategy: str
+    kind: ProposalKind
+    disposition: str
+    opened_index: int
+    horizon_sessions: int
+    excess_return: float
+    confidence: float
+    regime: str | None = None
+    refused_for: str | None = None
+
+
+class Written(Frozen):
+    """How much the newest lesson of a scope rests on."""
+
+    size: int
+    blocks: int
+
+
+class LearningBrief(Brief):
+    """Settled views of one run, what was written of each scope so far, and people's words by the id of the outcome."""
+
+    views: tuple[SettledView, ...]
+    written: Mapping[str, Written] = {}
+    said: Mapping[str, str] = {}
 
 
 class Recorder(Protocol):

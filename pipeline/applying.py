@@ -11,7 +11,7 @@ from sqlmodel import Session, col, or_, select
 
 from memory.ledger import Stage
 from memory.tables import ApprovalRow, CaseRow, GrantRow, RunRow
-from pipeline import activation, grants, halt
+from pipeline import activation, grants, halt, lesson_rules
 from pipeline.activation import Kind
 from pipeline.binding import asks_more, people_of, tampered
 from pipeline.cases import advance
@@ -21,7 +21,7 @@ from pipeline.store import Principal, Store, now
 from pipeline.voiding import void_case
 from tools.canonical import sha256_hex
 from tools.errors import ConfigError
-from tools.types import ORDER_KINDS, CaseState, Change
+from tools.types import LESSON_KINDS, ORDER_KINDS, CaseState, Change
 
 
 def apply_due(store: Store) -> tuple[str, ...]:
@@ -78,6 +78,8 @@ def _no_longer_good(store: Store, session: Session, run: RunRow, case: CaseRow, 
         return f"its run {run.id} was closed"
     if case.risk_effect != "reduces" and halt.blocks_increase(store, session, case):
         return "a halt is in force"
+    if change.kind in LESSON_KINDS:
+        return lesson_rules.no_longer_good(store, session, run, change) or _asks_more(session, approval)
     stands = activation.latest(session, kind_of(change))
     if (stands.sha256 if stands else None) != change.before_sha256:
         return f"the {change.subject} in force changed since it was asked"
@@ -87,6 +89,10 @@ def _no_longer_good(store: Store, session: Session, run: RunRow, case: CaseRow, 
         activation.parse(kind_of(change), change.text)
     except ConfigError as error:
         return error.message
+    return _asks_more(session, approval)
+
+
+def _asks_more(session: Session, approval: ApprovalRow) -> str | None:
     return asks_more(activation.read_law(session), approval, people_of(session, approval))
 
 
@@ -94,11 +100,14 @@ def _put_in_force(session: Session, case: CaseRow, approval: ApprovalRow, grant:
     change = case.change
     people = sorted(people_of(session, approval))
     grants.consume(session, grant, 1)
-    row = activation.put_in_force(
-        session, kind_of(change), change.text, principal=Principal(", ".join(people), "person"),
-        content={"reason": change.reason, "case": case.id, "proposer": change.proposer, "principals": people},
-    )  # fmt: skip
-    content = {"sha256": row.sha256, "version": row.version}
+    said = {"reason": change.reason, "case": case.id, "proposer": change.proposer, "principals": people}
+    if change.kind in LESSON_KINDS:
+        content = lesson_rules.put_in_force(session, change, said)
+    else:
+        row = activation.put_in_force(
+            session, kind_of(change), change.text, principal=Principal(", ".join(people), "person"), content=said
+        )
+        content = {"sha256": row.sha256, "version": row.version}
     advance(
         session, case, CaseState.SUBMITTED, content=content, desk_time=case.as_of, stage=Stage.SUBMIT,
         envelope={"grant": grant.id},

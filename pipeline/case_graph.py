@@ -168,7 +168,9 @@ def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief |
             .order_by(FindingRow.id)
         ).all()
         found_in = (key for row in findings for key in row.body.evidence_ids)
-        cited = evidence_store.read(session, (*case.order.evidence_ids, *found_in), work.tick.as_of)
+        said = Review.model_validate(case.review).reasons
+        taught = (key for reason in said if reason.code == "lesson_against" for key in reason.evidence_ids)
+        cited = evidence_store.read(session, (*case.order.evidence_ids, *found_in, *taught), work.tick.as_of)
         asked = override_of(session, case_id)
     view, seen = _views(context, case)
     checks = tuple(Check.model_validate(item) for item in case.checks or [])

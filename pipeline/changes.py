@@ -6,7 +6,9 @@ policy in force. People's questions run on the wall clock: a change expires in m
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import cast
 
 from pydantic import BaseModel
@@ -27,7 +29,7 @@ from pipeline.store import Principal, Store, now, require_run
 from pipeline.voiding import supersede, void_case
 from tools.canonical import plain, sha256_hex, stable_id
 from tools.errors import ApprovalError, ConfigError
-from tools.types import DESK, CaseState, Change, ChangeKind, Difference, Evidence, Frozen
+from tools.types import DESK, CaseState, Change, Difference, Evidence, Frozen, LawKind
 
 FILE = Principal("file", "control")
 """Who proposes a file that was found changed at a start."""
@@ -44,7 +46,7 @@ class Proposed(Frozen):
     approval_id: str
 
 
-def propose(store: Store, kind: ChangeKind, *, principal: Principal, reason: str, text: str | None = None) -> Proposed:
+def propose(store: Store, kind: LawKind, *, principal: Principal, reason: str, text: str | None = None) -> Proposed:
     """Open a case for a change; the file of the home when no `text` is given.
 
     ApprovalError: invalid (the reason, the text, or nothing would change), exists (one is open for this subject).
@@ -64,8 +66,8 @@ def propose(store: Store, kind: ChangeKind, *, principal: Principal, reason: str
         run = require_run(session)
         before = activation.latest(session, subject)
         change, evidence = _change(session, run, kind, subject, before, found, parsed, principal, why)
-        _make_room(session, run, change, principal)
-        proposed = _ask(store, session, run, change, evidence)
+        make_room(session, run, change, principal)
+        proposed = ask(store, session, run, change, evidence, partial(explain_change, change=change, evidence=evidence))
     store.publish_head()
     return proposed
 
@@ -79,7 +81,7 @@ def propose_files(store: Store) -> tuple[Proposed, ...]:
         if trouble is None:
             _withdraw(store, subject)
         elif trouble.code == f"{subject}_not_activated":
-            kind = cast(ChangeKind, f"{subject}.activation")
+            kind = cast(LawKind, f"{subject}.activation")
             try:
                 opened.append(propose(store, kind, principal=FILE, reason="the file of the home was changed"))
             except ApprovalError as error:
@@ -101,7 +103,7 @@ def open_change(session: Session, run: RunRow, subject: str) -> CaseRow | None:
 def _change(
     session: Session,
     run: RunRow,
-    kind: ChangeKind,
+    kind: LawKind,
     subject: Kind,
     before: ActivationRow | None,
     text: str,
@@ -115,7 +117,7 @@ def _change(
     old = _parsed(subject, before)
     differences = compare(old, parsed)
     was, will = (before.version if before else None), str(getattr(parsed, "version", ""))
-    as_of = _desk_time(session, run)
+    as_of = desk_time(session, run)
     payload = {
         "subject": subject, "version": {"before": was, "after": will}, "proposer": principal.name,
         "differences": {item.field: {"before": item.before, "after": item.after} for item in differences},
@@ -142,14 +144,14 @@ def _parsed(subject: Kind, row: ActivationRow | None) -> BaseModel | None:
         return None
 
 
-def _desk_time(session: Session, run: RunRow) -> datetime:
+def desk_time(session: Session, run: RunRow) -> datetime:
     """Desk time of a change: that of the newest case of the run, else the day the run starts."""
     query = select(CaseRow).where(CaseRow.run_id == run.id).order_by(col(CaseRow.opened_index).desc()).limit(1)
     newest = session.exec(query).first()
     return datetime.combine(run.start, time(), UTC) if newest is None else newest.as_of
 
 
-def _make_room(session: Session, run: RunRow, change: Change, principal: Principal) -> None:
+def make_room(session: Session, run: RunRow, change: Change, principal: Principal) -> None:
     """One open change per subject: a changed file replaces its own earlier case, nothing else gives way."""
     standing = open_change(session, run, change.subject)
     if standing is None:
@@ -177,7 +179,15 @@ def _withdraw(store: Store, subject: Kind) -> None:
             )  # fmt: skip
 
 
-def _ask(store: Store, session: Session, run: RunRow, change: Change, evidence: Evidence) -> Proposed:
+def ask(
+    store: Store,
+    session: Session,
+    run: RunRow,
+    change: Change,
+    evidence: Evidence,
+    explain: Callable[[str], Explanation],
+) -> Proposed:
+    """Open the case of a change and ask what the policy in force wants; `explain` is given the id of the case."""
     case = CaseRow(
         id=stable_id("case", run.id, change.id), run_id=run.id, cycle_id=change.cycle_id, strategy=change.strategy,
         symbol=change.symbol, side=change.side, kind=change.kind, state=CaseState.DRAFTED.value, rank=0,
@@ -194,7 +204,7 @@ def _ask(store: Store, session: Session, run: RunRow, change: Change, evidence: 
         ),
     )  # fmt: skip
     evidence_store.keep(session, [evidence])
-    told = explain_change(case.id, change, evidence)
+    told = explain(case.id)
     session.add(
         ExplanationRow(
             case_id=case.id, run_id=run.id, sha256=told.sha256, claims=told.stats.claims, numbers=told.stats.numbers,
@@ -228,6 +238,11 @@ def explain_change(case_id: str, change: Change, evidence: Evidence) -> Explanat
         claims.say("control", "Only the wording of the file differs; every value stays.", [evidence])
     unclear = tuple(item.field for item in change.differences if item.effect == "unclear")
     unknowns = (f"Whether it tightens or loosens is not known of {', '.join(unclear)}.",) if unclear else ()
+    return explained(case_id, change, claims, unknowns)
+
+
+def explained(case_id: str, change: Change, claims: ClaimBuilder, unknowns: tuple[str, ...]) -> Explanation:
+    """The explanation that a change is bound to, from the claims that were made."""
     return Explanation(
         case_id=case_id, proposal_id=change.id, proposal_digest=change.digest, claims=tuple(claims.claims),
         binding_constraint=None, counterfactuals=(), dissent=None, unknowns=unknowns, similar_cases=(),

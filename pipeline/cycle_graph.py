@@ -26,7 +26,7 @@ from memory import evidence as evidence_store
 from memory.database import insert_if_absent
 from memory.recordings import record
 from memory.tables import FindingRow, HeadlineRow, RunRow, SignalRow
-from pipeline import automatic_halts, breaches, halt_program, planting
+from pipeline import automatic_halts, breaches, halt_program, lesson_use, planting
 from pipeline.book import portfolio_view
 from pipeline.briefs import portfolio_evidence, recall_evidence, recalled_cases, situation
 from pipeline.capacity import load_of
@@ -37,6 +37,7 @@ from pipeline.model_reviews import keep_model_reviews
 from pipeline.model_view import raise_fallbacks
 from pipeline.opening import open_all
 from pipeline.risk_inputs import edges_of, protection_finding, protection_of
+from pipeline.settled import regime_of
 from pipeline.work import CycleWork
 from tools.canonical import plain
 from tools.risk.breaches import passive_breaches
@@ -200,10 +201,15 @@ def _decision_brief(context: CycleContext, state: CycleState) -> DecisionBrief:
             )  # fmt: skip
             if found:
                 recalled[item.id] = recalled_cases(session, found)
+        lessons = lesson_use.promoted(desk.store, session, desk.run_id)
+    regime = regime_of(desk.market, work.index, as_of) if lessons else None
+    taught = lesson_use.lesson_evidence(lessons, proposals, regime, as_of)
     extra = [recall_evidence(cases, _symbol(proposals, key), as_of) for key, cases in recalled.items()]
     return DecisionBrief(
         run_id=desk.run_id, cycle_id=work.cycle_id, as_of=as_of, candidates=proposals, portfolio=view,
-        evidence=tuple({e.id: e for e in (*cited, *work.evidence, *extra, portfolio_evidence(view, as_of))}.values()),
+        evidence=tuple(
+            {e.id: e for e in (*cited, *work.evidence, *extra, *taught, portfolio_evidence(view, as_of))}.values()
+        ),
         findings=tuple(row.body for row in findings), recalled=recalled,
     )  # fmt: skip
 
@@ -214,6 +220,7 @@ def _symbol(proposals: tuple[Proposal, ...], proposal_id: str) -> str:
 
 def _keep_reviews(context: CycleContext, brief: DecisionBrief, made: tuple[Compared, ...], asked: Context) -> None:
     desk = context.desk
+    regime = regime_of(desk.market, context.work.index, brief.as_of)
     how = {"framework": asked.framework, "samples": asked.samples} if asked.reasoner == "model" else {}
     with desk.db.write() as session:
         evidence_store.keep(session, brief.evidence)
@@ -222,6 +229,7 @@ def _keep_reviews(context: CycleContext, brief: DecisionBrief, made: tuple[Compa
             request=brief, response=[item.review for item in made], meta=how,
         )  # fmt: skip
         keep_model_reviews(session, brief, made, asked.framework)
+        lesson_use.keep_shadows(desk.store, session, brief, made, asked, regime)
         raise_fallbacks(session, session.get_one(RunRow, desk.run_id), brief.cycle_id, brief.as_of)
 
 

@@ -19,8 +19,9 @@ from agents.coordinator.output import CoordinatorPlan
 from agents.decision.node import review_candidates
 from agents.explanation.node import explain
 from agents.explanation.output import Explanation
+from agents.learning.node import learn
 from agents.monitoring.node import monitor
-from agents.opinion import Context, DecisionBrief, ExplanationBrief, MonitoringBrief, Usage
+from agents.opinion import Context, DecisionBrief, ExplanationBrief, LearningBrief, MonitoringBrief, Usage
 from memory.recordings import load_blob
 from memory.tables import ActivationRow, ApprovalRow, CaseRow, RecordingRow
 from pipeline.context import model_endpoints
@@ -33,7 +34,7 @@ from tools.errors import LedgerError
 from tools.risk.controls import check_order
 from tools.risk.limits import load_limits
 from tools.risk.types import Check, Limits, MarketView, PortfolioView
-from tools.types import Frozen, Proposal, Review
+from tools.types import Frozen, Lesson, Proposal, Review
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,8 @@ class _Tape:
                     brief = MonitoringBrief.model_validate(self._asked(row))
                     found = await monitor(brief, self._context("rules"))
                     steps.append(_step(row, list(found), ()))
+                case "learning.learn_from_views":
+                    steps.append(await self._learn(row))
                 case "decision.review_candidates":
                     reviews, step = await self._review(row)
                     steps.append(step)
@@ -162,6 +165,18 @@ class _Tape:
 
     def _answered(self, row: RecordingRow) -> Any:
         return load_blob(self.session, row.output_sha256)
+
+    async def _learn(self, row: RecordingRow) -> Step:
+        asked = LearningBrief.model_validate(self._asked(row))
+        before = {item["id"]: Lesson.model_validate(item) for item in self._answered(row)}
+        modelled = any(item.reasoner == "model" or item.model_abstained for item in before.values())
+        after = await learn(asked, self._context("model" if modelled or self.other.asks_model else "rules"))
+        found = [
+            Difference(subject=item.scope, what="lesson", recorded=_words(before.get(item.id)), replayed=_words(item))
+            for item in after
+            if _words(before.get(item.id)) != _words(item)
+        ]
+        return _step(row, list(after), found)
 
     async def _review(self, row: RecordingRow) -> tuple[tuple[Review, ...], Step]:
         brief = DecisionBrief.model_validate(self._asked(row))
@@ -278,6 +293,10 @@ class _Tape:
         said = [row for row in self.rows if row.kind == "model"]
         endpoints = recorded_endpoints(said, {row.input_sha256: self._answered(row) for row in said})
         return Context(reasoner="model", recorder=silent, budget=silent, endpoints=endpoints)
+
+
+def _words(lesson: Lesson | None) -> str:
+    return "none" if lesson is None else lesson.hypothesis or lesson.claim
 
 
 def _step(row: RecordingRow, again: Any, found: Sequence[Difference]) -> Step:

@@ -7,6 +7,7 @@ from datetime import date
 
 from sqlmodel import Session, col, select
 
+from agents.learning.scopes import Scope
 from agents.operator.facts import (
     CaseFacts,
     ChangeFacts,
@@ -14,6 +15,7 @@ from agents.operator.facts import (
     DecisionFacts,
     Figure,
     FillFacts,
+    LessonFacts,
     PositionFacts,
     WaitingFacts,
 )
@@ -26,6 +28,7 @@ from memory.tables import (
     FillRow,
     FindingRow,
     LedgerRow,
+    LessonRow,
     OutcomeRow,
     RunRow,
 )
@@ -39,12 +42,14 @@ CASES_SHOWN = 20
 CHANGES_SHOWN = 40
 CURVE_SHOWN = 500
 """Closes on the first page of `/equity`."""
+LESSON_ORDER = {"promoted": 0, "shadow": 1, "quarantined": 2}
 SEVERITY_ORDER = {"critical": 0, "warning": 1, "info": 2}
 _TOLD = (
     "case.awaiting", "case.approved", "case.rejected", "case.expired", "case.voided", "case.superseded",
     "case.cancelled", "case.unknown", "case.edited", "fill.booked", "finding.raised", "halt.engaged", "halt.released",
     "halt.carried_out", "limits.activated", "policy.activated", "position.adjusted", "exit.unattended",
     "strategy.enabled", "override.asked", "lesson.quarantined",
+    "lesson.shadow", "lesson.promoted", "lesson.retired", "lesson.decayed",
 )  # fmt: skip
 """Kinds of ledger records that are news to a person; the rest is on the History page."""
 
@@ -132,6 +137,24 @@ def findings(session: Session, run: RunRow) -> tuple[Finding, ...]:
         .limit(CASES_SHOWN)
     ).all()
     return tuple(sorted((row.body for row in rows), key=lambda f: SEVERITY_ORDER[f.severity]))
+
+
+def lessons(session: Session, run: RunRow, strategy: str | None) -> tuple[LessonFacts, ...]:
+    """The newest lesson of each scope: in force first, then those with enough data."""
+    query = select(LessonRow).where(LessonRow.run_id == run.id, LessonRow.state != "retired")
+    rows = session.exec(query.order_by(col(LessonRow.as_of).desc(), col(LessonRow.id))).all()
+    newest: dict[tuple[str, bool], LessonRow] = {}
+    for row in rows:
+        scope = Scope.parse(row.scope)
+        if strategy is None or (scope is not None and scope.strategy == strategy):
+            newest.setdefault((row.scope, row.state == "quarantined"), row)
+    ranked = sorted(newest.values(), key=lambda row: (LESSON_ORDER[row.state], not row.body.enough_data, row.scope))
+    return tuple(
+        LessonFacts.model_validate(
+            {"lesson_id": row.id, "state": row.state, "scope": row.scope, "claim": row.body.claim}
+        )
+        for row in ranked[:CASES_SHOWN]
+    )
 
 
 def changes(session: Session, run: RunRow, since: date) -> Changes | None:

@@ -33,6 +33,7 @@ NEEDED: Final[Mapping[str, Needed]] = {
     "changes": Needed("GET /ledger"),
     "findings": Needed("GET /findings"),
     "pace": Needed("GET /sla", "approver"),
+    "lessons": Needed("GET /lessons"),
     "suppose_limit": Needed("POST /risk/what-if"),
     "suppose_order": Needed("POST /risk/what-if"),
     "suppose_shock": Needed("POST /risk/stress"),

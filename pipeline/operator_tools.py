@@ -20,6 +20,7 @@ from agents.operator.facts import (
     DeskFacts,
     Figure,
     HaltFacts,
+    LessonFacts,
     Opened,
     PositionFacts,
     Supposed,
@@ -155,6 +156,12 @@ class StoreTools:
 
     async def pace(self) -> tuple[Figure, ...]:
         return await self._compute("pace", measures.pace)
+
+    async def lessons(self, strategy: str | None) -> tuple[LessonFacts, ...]:
+        def find(session: Session, run: RunRow) -> tuple[LessonFacts, ...]:
+            return facts.lessons(session, run, strategy)
+
+        return await self._read("lessons", find, ())
 
     async def suppose_limit(self, limit: str, value: Decimal | None, factor: Decimal | None) -> Supposed | None:
         return await self._compute("suppose_limit", supposing.suppose_limit, limit, value, factor)

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 from tools.errors import ConfigError
 from tools.risk.exit_policy import Occasion
 from tools.risk.types import MarketView, PortfolioView
-from tools.types import ORDER_KINDS, ChangeKind, Frozen, Proposal, ProposalKind, RiskEffect
+from tools.types import LESSON_KINDS, ORDER_KINDS, ChangeKind, Frozen, Proposal, ProposalKind, RiskEffect
 
 KINDS: tuple[str, ...] = (*ORDER_KINDS, *get_args(ChangeKind))
 Role = Literal["viewer", "operator", "approver", "risk_officer", "admin"]
@@ -262,8 +262,16 @@ _DEFAULT = Rule(name="default", when=When(), approvers=1)
 _UNRULED_CHANGE: Mapping[str, Rule] = {
     kind: _DEFAULT.model_copy(update={"roles": (role,), "tier": "high", "separate": ("proposer",)})
     for kind, role in (("limits.activation", "risk_officer"), ("policy.activation", "admin"))
-}
-"""What a policy from before there were changes asks for them."""
+} | {
+    kind: _DEFAULT.model_copy(
+        update={
+            "name": "lesson_change", "roles": ("risk_officer",), "tier": "high", "separate": ("proposer",),
+            "evidence_required": True,
+        }
+    )
+    for kind in LESSON_KINDS
+}  # fmt: skip
+"""What a policy without a rule for a kind of change asks for it: a person who answers for it, not its proposer."""
 
 
 def facts_of(

@@ -37,9 +37,10 @@ from pipeline.execution import book_fills, dispatch
 from pipeline.faults import reach
 from pipeline.flatten import note_references
 from pipeline.halt_release import end_due
+from pipeline.learning import learn_from
 from pipeline.missed import miss_session
 from pipeline.protection import Closed, protect
-from pipeline.settle import learn_from, remember_settled, settle_outcomes
+from pipeline.settle import remember_settled, settle_outcomes
 from pipeline.store import active_run
 from pipeline.submission import OpenMarket
 from pipeline.venue_time import VenueTime

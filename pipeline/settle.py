@@ -1,4 +1,4 @@
-"""Outcomes and lessons: what became of every view after its horizon, traded or refused."""
+"""Outcomes: what became of every view after its horizon, traded or refused."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from typing import Literal
 
 from sqlmodel import Session, col, select
 
-from agents.learning.node import learn
-from agents.opinion import LearningBrief
-from memory.database import insert_if_absent
 from memory.ledger import Entry, Stage, append
-from memory.recordings import record
-from memory.tables import CaseRow, DecisionRow, LessonRow, OrderRow, OutcomeRow, RunRow
+from memory.tables import CaseRow, OrderRow, OutcomeRow, RunRow
 from pipeline.briefs import situation
 from pipeline.cases import advance
 from pipeline.desk import Desk
 from pipeline.findings import raise_finding
+from pipeline.settled import describe, regime_of
 from pipeline.work import CycleWork
 from tools.canonical import round_float
 from tools.data.types import Panel
+from tools.strategy.regime import Regime
 from tools.strategy.views import last_close, view_returns
 from tools.types import CaseState, Outcome
 
@@ -31,7 +29,6 @@ _BY_STATE: dict[CaseState, Disposition] = {
     CaseState.SUBMITTED: "unfilled", CaseState.UNKNOWN: "unfilled", CaseState.APPROVED: "unfilled",
     CaseState.AWAITING: "refused", CaseState.DRAFTED: "not_selected",
 }  # fmt: skip
-LESSON_STEPS = frozenset({1, 20, 50, 100, 200, 400, 800, 1600})
 
 
 def settle_outcomes(desk: Desk, work: CycleWork) -> list[str]:
@@ -54,11 +51,15 @@ def settle_outcomes(desk: Desk, work: CycleWork) -> list[str]:
     ends = {row.id: end for row in due if (end := last_close(row.body, panel)) is not None}
     if not ends:
         return []
+    opened = {row.opened_index for row in due}
+    regimes: dict[int, Regime | None] = {at: regime_of(desk.market, at, work.tick.as_of) for at in opened}
     lines: list[dict[str, object]] = []
     with desk.db.write() as session:
         for row in (row for row in due if row.id in ends):
             settled = _settled(session, row, panel, index_now, ends[row.id])
             row.body, row.settled, row.disposition = settled, True, settled.disposition
+            case = session.get_one(CaseRow, row.case_id)
+            describe(session, row, case, settled, regimes[row.opened_index])
             session.add(row)
             line: dict[str, object] = {
                 "case": row.case_id,
@@ -69,7 +70,6 @@ def settle_outcomes(desk: Desk, work: CycleWork) -> list[str]:
                 line["exit_session"] = day
                 _tell_old(session, desk, work, row, f"{day}")
             lines.append(line)
-            case = session.get_one(CaseRow, row.case_id)
             if case.state == CaseState.DONE.value:
                 advance(
                     session, case, CaseState.SETTLED, content={"outcome": settled}, desk_time=work.tick.as_of,
@@ -133,45 +133,3 @@ def remember_settled(desk: Desk, work: CycleWork) -> int:
             text=situation(case.order, desk.market.instrument(case.symbol)),
         )  # fmt: skip
     return len(rows)
-
-
-async def learn_from(desk: Desk, work: CycleWork) -> int:
-    """Let the learning agent write quarantined lessons when a sample reaches a step; returns how many are new."""
-    with desk.db.read() as session:
-        rows = session.exec(
-            select(OutcomeRow).where(OutcomeRow.run_id == desk.run_id, OutcomeRow.settled).order_by(OutcomeRow.id)
-        ).all()
-        said = session.exec(select(DecisionRow).order_by(col(DecisionRow.id))).all()
-    known = {row.case_id for row in rows}
-    brief = LearningBrief(
-        run_id=desk.run_id, cycle_id=work.cycle_id, as_of=work.tick.as_of, outcomes=tuple(row.body for row in rows),
-        reasons={row.case_id: row.reason for row in said if row.case_id in known},
-    )  # fmt: skip
-    lessons = await learn(brief, desk.agent_context(work.cycle_id))
-    kept = 0
-    with desk.db.write() as session:
-        earlier = select(LessonRow).where(LessonRow.run_id == desk.run_id).order_by(col(LessonRow.as_of))
-        scopes = {row.scope: row.body.sample_size for row in session.exec(earlier)}
-        for lesson in lessons:
-            before = scopes.get(lesson.scope, 0)
-            if not any(before < step <= lesson.sample_size for step in LESSON_STEPS):
-                continue
-            values = {
-                "id": lesson.id, "run_id": desk.run_id, "state": lesson.state, "scope": lesson.scope,
-                "as_of": lesson.as_of, "body": lesson,
-            }  # fmt: skip
-            if insert_if_absent(session, LessonRow, values):
-                kept += 1
-                append(
-                    session,
-                    Entry(
-                        kind="lesson.quarantined", step=f"lesson:{lesson.id}", run_id=desk.run_id,
-                        desk_time=work.tick.as_of, stage=Stage.LEARN, content=lesson.model_dump(mode="json"),
-                    ),
-                )  # fmt: skip
-        if kept:
-            record(
-                session, run_id=desk.run_id, cycle_id=work.cycle_id, kind="agent", call="learning.learn",
-                request={"outcomes": [row.id for row in rows]}, response=list(lessons),
-            )  # fmt: skip
-    return kept

@@ -56,7 +56,7 @@ class Clock(Protocol):
 EvidenceKind = Literal[
     "bar", "index", "rate", "macro", "headline", "corporate_action", "sentiment", "features", "signal",
     "portfolio", "proposal", "checks", "counterfactual", "recall", "finding", "review", "outcome", "health",
-    "sizing", "protection", "what_if", "override",
+    "sizing", "protection", "what_if", "override", "lesson",
 ]  # fmt: skip
 
 
@@ -176,7 +176,10 @@ class Proposal(Frozen):
         return self.reference_price * self.quantity
 
 
-ChangeKind = Literal["limits.activation", "policy.activation"]
+LawKind = Literal["limits.activation", "policy.activation"]
+LessonKind = Literal["lesson.shadow", "lesson.promotion", "lesson.retirement"]
+LESSON_KINDS: Final[tuple[LessonKind, ...]] = get_args(LessonKind)
+ChangeKind = Literal[LawKind, LessonKind]
 """What may be changed through the queue. More kinds of governed learning join here."""
 DESK: Final = "desk"
 """The strategy of a change: what no strategy proposed concerns the desk."""
@@ -331,8 +334,18 @@ class Outcome(Frozen):
     settled: bool = False
 
 
+LessonState = Literal["quarantined", "shadow", "promoted", "retired"]
+LessonReading = Literal["not_enough_data", "not_distinguishable", "better", "worse"]
+
+
 class Lesson(Frozen):
-    """A governed learning: a hypothesis for people to read until they promote it."""
+    """A governed learning as it was written: a hypothesis for people to read until they promote it.
+
+    The interval holds the mean with `confidence`, corrected for the `scopes_examined` beside it; `effective_size` and
+    `blocks` say what overlap leaves of the sample. `evidence_ids` are outcomes, the newest ones of a large sample;
+    `outcomes_sha256` covers all. `hypothesis` are a model's words on these figures; `taint` says that it read what
+    people typed. A lesson that an earlier version wrote has none of these.
+    """
 
     id: str
     scope: str
@@ -343,5 +356,20 @@ class Lesson(Frozen):
     interval_high: float | None = None
     evidence_ids: tuple[str, ...]
     as_of: Instant
-    state: Literal["quarantined", "shadow", "promoted", "retired"] = "quarantined"
+    state: LessonState = "quarantined"
     enough_data: bool
+    reading: LessonReading | None = None
+    effective_size: float | None = None
+    blocks: int | None = None
+    confidence: float | None = None
+    scopes_examined: int | None = None
+    outcomes_sha256: Sha256 | None = None
+    hypothesis: str | None = None
+    reasoner: Literal["rules", "model"] = "rules"
+    model_abstained: str | None = None
+    taint: bool = False
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what was written, whatever its state now; fields that a later version adds leave it as it is."""
+        return content_sha256(self.model_dump(mode="json", exclude_defaults=True, exclude={"state"}))

@@ -57,7 +57,8 @@ class Batch:
         citable: dict[str, tuple[str, ...]] = {}
         for handle, proposal in candidates.items():
             cited = [item for item in (brief.find(one) for one in proposal.evidence_ids) if item is not None]
-            mine = {item.id: item for item in (*cited, *rules.text_about(proposal, brief))}
+            about = (*rules.lessons_about(proposal, brief), *rules.text_about(proposal, brief))
+            mine = {item.id: item for item in (*cited, *about)}
             for item in mine.values():
                 if item.id not in handles:
                     handles[item.id] = f"e{len(handles) + 1}"
@@ -180,10 +181,12 @@ def _candidate(handle: str, batch: Batch, brief: DecisionBrief) -> str:
     )
     returns = [i.excess_return for i in brief.recalled.get(proposal.id, ()) if i.excess_return is not None]
     past = ", ".join(f"{value:+.4f}" for value in returns) or "none"
+    taught = "; ".join(words for item in rules.lessons_about(proposal, brief) if (words := rules.lesson_words(item)))
+    lessons = f"Promoted lessons against it: {taught}. " if taught else ""
     findings = "; ".join(item.code for item in brief.findings if item.symbol == proposal.symbol) or "none"
     return (
         f"- {handle}: {proposal.side} {proposal.symbol}, {proposal.strategy}, strength {proposal.strength:.2f}. "
-        f"Features: {shown}. Excess returns of similar settled cases: {past}. Findings: {findings}. "
+        f"Features: {shown}. Excess returns of similar settled cases: {past}. {lessons}Findings: {findings}. "
         f"Evidence: {', '.join(batch.citable[handle]) or 'none'}"
     )
 

@@ -21,7 +21,7 @@ ModelReason = Literal[
 
 RuleReason = Literal[
     "sound", "reduces_risk", "text_negative", "tainted_evidence", "illiquid", "too_volatile", "past_cases_poor",
-    "data_doubtful", "evidence_missing", "model_silent", "samples",
+    "data_doubtful", "evidence_missing", "model_silent", "samples", "lesson_against",
 ]  # fmt: skip
 
 

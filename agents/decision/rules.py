@@ -77,6 +77,7 @@ def review(proposal: Proposal, brief: DecisionBrief, thresholds: Thresholds) -> 
             _liquidity(features, thresholds),
             _volatility(features, thresholds),
             _past(proposal, brief, thresholds),
+            *_lessons(proposal, brief),
             *_findings(proposal, brief),
             _taint(proposal, brief),
         )
@@ -179,6 +180,29 @@ def _past(proposal: Proposal, brief: DecisionBrief, thresholds: Thresholds) -> O
     mean = exact(fmean(returns)) * 100
     text = f"{len(returns)} settled similar cases averaged {mean:+.1f} % against the index, so less is done."
     return Objection("scale", _reason("past_cases_poor", text, *([source.id] if source else [])))
+
+
+def lessons_about(proposal: Proposal, brief: DecisionBrief) -> tuple[Evidence, ...]:
+    """The promoted lessons whose scope a proposal is in."""
+    lessons = (item for item in brief.evidence if item.kind == "lesson")
+    return tuple(item for item in lessons if item.payload.get("proposal") == proposal.id)
+
+
+def lesson_words(item: Evidence) -> str | None:
+    """What a lesson found, in figures of its own; None where it does not speak against anything."""
+    mean, high, size = (number(item, key) for key in ("mean_excess_return", "interval_high", "n"))
+    if mean is None or high is None or size is None or high >= 0:
+        return None
+    return f"{size:.0f} settled views in its scope averaged {exact(mean) * 100:+.2f} % against the index"
+
+
+def _lessons(proposal: Proposal, brief: DecisionBrief) -> list[Objection]:
+    """Promoted lessons of views that did worse: less is done. One that found anything else does nothing (P12)."""
+    return [
+        Objection("scale", _reason("lesson_against", f"A promoted lesson speaks against it: {said}.", item.id))
+        for item in lessons_about(proposal, brief)
+        if (said := lesson_words(item)) is not None
+    ]
 
 
 def _case_ids(item: Evidence) -> set[str]:

@@ -16,6 +16,7 @@ from tools.types import Frozen, RecalledCase
 ClaimKind = Literal[
     "thesis", "sizing", "view", "constraint", "control", "review", "dissent", "counterfactual", "similar_case",
     "portfolio", "market", "headline", "finding", "unknown", "data_age", "what_if",
+    "lesson",
 ]  # fmt: skip
 
 Unit = Literal["fraction", "percent", "money", "quantity", "sessions", "hours", "count", "plain"]

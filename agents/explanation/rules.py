@@ -33,6 +33,7 @@ def explain(brief: ExplanationBrief) -> Explanation:
     _review(builder, brief)
     _counterfactuals(builder, brief)
     _similar(builder, brief)
+    _lessons(builder)
     _surroundings(builder, brief)
     unknowns = _unknowns(builder, brief)
     claims = tuple(builder.claims)
@@ -246,6 +247,21 @@ def _similar(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
         )
 
 
+def _lessons(builder: ClaimBuilder) -> None:
+    """Name every promoted lesson that the review cites, with its figures."""
+    for item in builder.find("lesson"):
+        mean, low, high = (
+            as_number(item.payload.get(key)) for key in ("mean_excess_return", "interval_low", "interval_high")
+        )
+        if mean is not None and low is not None and high is not None:
+            builder.say(
+                "lesson",
+                f"People promoted a lesson about it ({item.payload['about']}): {item.payload['n']} settled views "
+                f"averaged {signed(mean)} against the index, between {signed(low)} and {signed(high)}.",
+                (item,),
+            )
+
+
 def signed(value: Decimal) -> str:
     """A fraction as percent with its sign, e.g. +1.20 %."""
     return f"{value * 100:+.2f} %"
@@ -334,7 +350,7 @@ def _full_stop(text: str) -> str:
 _PARAGRAPHS: tuple[tuple[ClaimKind, ...], ...] = (
     ("thesis", "sizing", "view"),
     ("constraint", "control", "what_if", "counterfactual"),
-    ("review", "dissent", "similar_case"),
+    ("review", "dissent", "similar_case", "lesson"),
     ("portfolio", "market", "finding"),
     ("headline",),
     ("unknown", "data_age"),

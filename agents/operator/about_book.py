@@ -202,6 +202,19 @@ async def pace(tools: OperatorTools) -> Told:
     return told
 
 
+async def lessons(intent: Intent, tools: OperatorTools) -> Told:
+    told = Told(strategy=intent.strategy)
+    if intent.symbol:
+        told.missing(f"no lesson is about {intent.symbol} alone; lessons are about what a strategy proposed.")
+    found = await tools.lessons(intent.strategy)
+    for item in found[:LISTED]:
+        told.line(words(heading(item.state), item.record, "/state"), ": ", words(item.claim, item.record, "/claim"),
+                  " (", words(item.lesson_id, item.record, "/id"), ")")  # fmt: skip
+    if not found:
+        return told.missing("no lesson was written yet; outcomes have to settle first.")
+    return told.line("Only a promoted one enters a brief; the others wait on the History page for people to read.")
+
+
 def _halts(told: Told, desk: DeskFacts) -> None:
     for index, item in enumerate(desk.halts):
         at = f"/halts/{index}"

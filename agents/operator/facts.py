@@ -14,7 +14,7 @@ from agents.explanation.output import Explanation
 from agents.operator.output import Ref, Unit
 from agents.operator.slots import Universe
 from tools.risk.types import Check
-from tools.types import Finding, Frozen, ReviewReason, RiskEffect, Side, Verdict
+from tools.types import Finding, Frozen, LessonState, ReviewReason, RiskEffect, Side, Verdict
 
 
 class Figure(Frozen):
@@ -74,6 +74,19 @@ class PositionFacts(Frozen):
     @property
     def record(self) -> str:
         return f"/positions?symbol={self.symbol}"
+
+
+class LessonFacts(Frozen):
+    """One lesson as it stands now."""
+
+    lesson_id: str
+    state: LessonState
+    scope: str
+    claim: str
+
+    @property
+    def record(self) -> str:
+        return f"/lessons/{self.lesson_id}"
 
 
 class WaitingFacts(Frozen):
@@ -251,6 +264,10 @@ class OperatorTools(Protocol):
 
     async def pace(self) -> tuple[Figure, ...]:
         """How fast people answer the queue."""
+        ...
+
+    async def lessons(self, strategy: str | None) -> tuple[LessonFacts, ...]:
+        """Lessons of the active run, of one strategy where it is named: those in force first, then by what they say."""
         ...
 
     async def suppose_limit(self, limit: str, value: Decimal | None, factor: Decimal | None) -> Supposed | None: ...

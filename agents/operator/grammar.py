@@ -13,6 +13,7 @@ from agents.operator.tokens import Word
 
 RULES: tuple[tuple[IntentName, str], ...] = (
     ("help", "HELP -<symbol>"),
+    ("lessons", "LESSON -IF -WHY"),
     ("what_if_shock", "IF MARKET|<symbol>|<sector>|SYMBOLS|SECTORS|EVERYTHING FALL|RISE -LIMITS"),
     ("what_if_limit", "IF <limit>"),
     ("what_if_order", "IF BUY|SELL|ORDER"),

@@ -63,7 +63,7 @@ class Reply(Frozen):
 Piece = Looking | Span | Reply
 Chosen = Literal[
     "why", "why_not", "what_changed", "exposure", "risk", "limits_used", "waiting", "what_would_change", "compare",
-    "what_if_limit", "what_if_order", "what_if_shock", "outcome", "halt", "resume", "health", "pace", "help",
+    "what_if_limit", "what_if_order", "what_if_shock", "outcome", "halt", "resume", "health", "pace", "lessons", "help",
     "refused", "unknown",
 ]  # fmt: skip
 LIMIT_NAMES: tuple[str, ...] = ("none", *LIMIT_STEMS)

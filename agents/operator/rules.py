@@ -15,6 +15,7 @@ EXAMPLES = (
     "what would have changed that case", "compare it with last time", "what if the sector cap were five percent",
     "what if we bought a hundred IBM", "what if the market fell ten percent", "how did IBM end",
     "propose selling a hundred IBM", "are there findings",
+    "what have we learnt about trend",
 )  # fmt: skip
 _DOORS = {
     "decide": "A case is decided on the Approvals page, or with `quarterdeck approvals approve ID --reason TEXT` (or "
@@ -70,6 +71,8 @@ async def _answer(intent: Intent, tools: OperatorTools, question: str) -> Told:
             return await about_book.health(tools)
         case "pace":
             return await about_book.pace(tools)
+        case "lessons":
+            return await about_book.lessons(intent, tools)
         case "what_if_limit":
             return await supposing.limit(intent, tools)
         case "what_if_order":

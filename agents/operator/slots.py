@@ -11,8 +11,8 @@ from tools.types import Frozen, Side
 
 IntentName = Literal[
     "why", "why_not", "what_changed", "exposure", "risk", "limits_used", "waiting", "what_would_change", "compare",
-    "what_if_limit", "what_if_order", "what_if_shock", "outcome", "halt", "resume", "propose", "health", "pace", "help",
-    "refused", "unclear", "unknown",
+    "what_if_limit", "what_if_order", "what_if_shock", "outcome", "halt", "resume", "propose", "health", "pace",
+    "lessons", "help", "refused", "unclear", "unknown",
 ]  # fmt: skip
 Dimension = Literal["symbol", "sector", "strategy", "agent"]
 Measure = Literal["var", "drawdown", "stress", "volatility", "beta", "concentration", "equity", "protection"]
@@ -37,6 +37,7 @@ INTENT_MEANINGS: tuple[tuple[IntentName, str], ...] = (
     ("resume", "a wish to go on after a halt"),
     ("health", "findings, whether the desk and its data are in order"),
     ("pace", "how fast people answer the queue"),
+    ("lessons", "what was learnt from outcomes, lessons"),
     ("help", "what can be asked"),
     ("refused", "a wish to approve, reject, trade, or change a limit or setting"),
     ("unknown", "none of these"),

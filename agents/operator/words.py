@@ -46,6 +46,7 @@ _CLASSES: dict[str, str] = {
     "PROPOSE": "propose suggest recommend",
     "HEALTH": "finding findings health healthy problem problems alert alerts warning warnings wrong halted status "
     "broken degraded trouble",
+    "LESSON": "lesson lessons learn learned learnt learns learning taught",
     "PACE": "sla fast quickly slow slowly pace",
     "HELP": "help commands abilities",
     "FALL": "fall falls fell fallen drop drops dropped crash crashes crashed decline declines declined lose loses lost "

@@ -1,4 +1,4 @@
-"""The book as the API shows it: positions, orders, fills, equity, outcomes, lessons, signals."""
+"""The book as the API shows it: positions, orders, fills, equity, outcomes, signals."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sqlmodel import col
 from api.paging import Order, Page, select_page
 from api.queries.runs import RunQuery, run_filter
 from api.schemas import EquityBody, FillBody, OrderBody, PositionBody
-from memory.tables import EquityRow, FillRow, LessonRow, OrderRow, OutcomeRow, PositionRow, SignalRow
+from memory.tables import EquityRow, FillRow, OrderRow, OutcomeRow, PositionRow, SignalRow
 from pipeline.store import Store
 from tools.execution.types import OrderState
-from tools.types import Lesson, Outcome, Signal
+from tools.types import Outcome, Signal
 
 SymbolFilter = Annotated[str | None, Query(max_length=10)]
 
@@ -35,12 +35,6 @@ class OutcomeQuery(SymbolQuery):
 
     settled: bool | None = None
     disposition: Literal["filled", "refused", "not_selected", "blocked", "unfilled"] | None = None
-
-
-class LessonQuery(RunQuery):
-    """Filters of /lessons."""
-
-    state: Literal["quarantined", "shadow", "promoted", "retired"] | None = None
 
 
 def order_body(row: OrderRow) -> OrderBody:
@@ -135,14 +129,3 @@ def list_outcomes(store: Store, query: OutcomeQuery) -> Page[Outcome]:
         order = (Order("opened_index", descending=True), Order("id"))
         found = select_page(session, OutcomeRow, query, where=where, order=order)
     return Page[Outcome](items=[r.body for r in found.rows], next=found.next, total=found.total)
-
-
-def list_lessons(store: Store, query: LessonQuery) -> Page[Lesson]:
-    """Lessons, newest first."""
-    with store.db.read() as session:
-        where = run_filter(session, query, LessonRow.run_id)
-        if query.state is not None:
-            where.append(col(LessonRow.state) == query.state)
-        order = (Order("as_of", descending=True), Order("id"))
-        found = select_page(session, LessonRow, query, where=where, order=order)
-    return Page[Lesson](items=[r.body for r in found.rows], next=found.next, total=found.total)

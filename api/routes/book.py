@@ -11,7 +11,7 @@ from api.paging import Page
 from api.queries import book as queries
 from api.queries.runs import RunQuery
 from api.schemas import EquityBody, FillBody, OrderBody, PositionBody
-from tools.types import Lesson, Outcome, Signal
+from tools.types import Outcome, Signal
 
 router = APIRouter(tags=["book"], dependencies=READ)
 
@@ -50,9 +50,3 @@ def list_signals(store: StoreDep, query: Annotated[queries.SymbolQuery, Query()]
 def list_outcomes(store: StoreDep, query: Annotated[queries.OutcomeQuery, Query()]) -> Page[Outcome]:
     """List what became of views, traded or not."""
     return queries.list_outcomes(store, query)
-
-
-@router.get("/lessons", tags=["learning"])
-def list_lessons(store: StoreDep, query: Annotated[queries.LessonQuery, Query()]) -> Page[Lesson]:
-    """List lessons; quarantined ones are for people to read and enter no brief."""
-    return queries.list_lessons(store, query)

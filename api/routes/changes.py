@@ -10,7 +10,7 @@ from pydantic import Field
 from api.dependencies import Operator, StoreDep
 from api.schemas import Body, Text
 from pipeline.changes import MAX_TEXT, Proposed, propose
-from tools.types import ChangeKind
+from tools.types import LawKind
 
 router = APIRouter(prefix="/changes", tags=["law"])
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/changes", tags=["law"])
 class ChangeRequest(Body):
     """What is to be put in force. Without `text` it is the file in the config folder of the home."""
 
-    kind: ChangeKind
+    kind: LawKind
     reason: Annotated[Text, Field(max_length=2000)]
     text: Annotated[str | None, Field(default=None, min_length=1, max_length=MAX_TEXT)] = None
 

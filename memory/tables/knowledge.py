@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Boolean, Column, LargeBinary, false
 from sqlmodel import Field, SQLModel
 
-from memory.tables.fields import body, instant, json_field
+from memory.tables.fields import body, instant, json_field, money
 from tools.data.types import Headline
 from tools.types import Evidence, Finding, Lesson, Outcome, Signal
 
@@ -111,9 +112,18 @@ class OutcomeRow(SQLModel, table=True):
     due_index: int = Field(index=True)
     index_entry: float
     body: Outcome = body(Outcome)
+    kind: str | None = None
+    horizon_sessions: int | None = None
+    excess_return: float | None = None
+    confidence: float | None = None
+    regime: str | None = None
+    refused_for: str | None = None
 
 
 class LessonRow(SQLModel, table=True):
+    """A lesson as it was written, and where it stands. `revision` rises by one with every move, `since_index` is the
+    session of the last one, `case_id` the case that made it; `confirmed_index` when newer outcomes last agreed."""
+
     __tablename__ = "lessons"
     id: str = Field(primary_key=True)
     run_id: str = Field(index=True)
@@ -121,6 +131,24 @@ class LessonRow(SQLModel, table=True):
     scope: str
     as_of: datetime = instant()
     body: Lesson = body(Lesson)
+    revision: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    since_index: int | None = None
+    confirmed_index: int | None = None
+    case_id: str | None = None
+
+
+class LessonShadowRow(SQLModel, table=True):
+    """What a lesson in shadow would have made of one review: the factor that was given and the one it asks for."""
+
+    __tablename__ = "lesson_shadows"
+    lesson_id: str = Field(primary_key=True)
+    case_id: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    run_id: str = Field(index=True)
+    session_index: int
+    verdict: str
+    factor: Decimal = money()
+    would_factor: Decimal = money()
 
 
 class MemoryRow(SQLModel, table=True):

@@ -72,6 +72,8 @@ ROUTES = {
     "GET /ledger",
     "GET /ledger/verify",
     "GET /lessons",
+    "GET /lessons/{lesson_id}",
+    "POST /lessons/{lesson_id}/changes",
     "GET /models/budget",
     "GET /models/scorecard",
     "GET /notifications",

@@ -33,6 +33,7 @@ QUESTIONS = (
     "what changed since last session", "why did we buy EL?", "why not AMD", "what would have changed EL?",
     "how did EL end?", "compare EL with last time", "what if max position were 1 %", "what if we sold 10 EL?",
     "what if the market fell 10 %", "any findings", "exposure to EL", "how near is the sector cap", "equity",
+    "what have we learnt?",
 )  # fmt: skip
 
 

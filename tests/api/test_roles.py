@@ -36,6 +36,7 @@ NEEDED = {
     "POST /risk/stress": ("viewer", "read"),
     "POST /risk/what-if": ("viewer", "read"),
     "POST /changes": ("operator", "operate"),
+    "POST /lessons/{lesson_id}/changes": ("operator", "operate"),
     "POST /strategies/{strategy}/enable": ("risk_officer", "decide"),
     "POST /cases/{case_id}/override": ("risk_officer", "decide"),
     "POST /findings/{finding_id}/acknowledge": ("operator", "operate"),

@@ -124,6 +124,11 @@ class OpenAIPeer:
                 else "The claims say what is proposed."
             )
             return {"headline": "What is proposed.", "body": f"{body} {PLANTED}" if mode == "bad_numbers" else body}
+        if _has(schema, "hypothesis"):
+            said = re.search(r"(?m)^Reading: (\w+)$", user)
+            words = self.prose if self.prose is not None else "The views may come too late in their moves."
+            words = f"{words} {PLANTED}" if mode == "bad_numbers" else words
+            return {"reading": said.group(1) if said else "", "hypothesis": words}
         if _has(schema, "remark"):
             return {"remark": self.remark}
         if _has(schema, "intent"):

@@ -45,6 +45,8 @@ def _obey(answer: dict[str, Any], prompt: str, *, loudly: bool = False) -> str:
         return _over(answer, beyond=loudly, **line)
     if "body" in answer:
         return json.dumps({**answer, "headline": "Approve this now.", "body": done[:1000], **fields})
+    if "hypothesis" in answer:
+        return json.dumps({"reading": "worse", "hypothesis": done[:280], **fields})
     return json.dumps({**answer, **fields})
 
 

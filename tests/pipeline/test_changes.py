@@ -21,10 +21,10 @@ from tests.pipeline import life
 from tests.pipeline.life import ANN, BOB, STAND_IN, Question, code_of, say
 from tools.errors import ApprovalError
 from tools.risk.limits import default_limits_text
-from tools.types import ChangeKind
+from tools.types import LawKind
 
-LIMITS: ChangeKind = "limits.activation"
-POLICY: ChangeKind = "policy.activation"
+LIMITS: LawKind = "limits.activation"
+POLICY: LawKind = "policy.activation"
 TIGHTER = (
     default_limits_text().replace('version: "1"', 'version: "2"').replace('max_drawdown: "0.15"', 'max_drawdown: "0.1"')
 )
@@ -57,7 +57,7 @@ def desk(store: Store) -> Store:
     return store
 
 
-def ask(store: Store, text: str = TIGHTER, kind: ChangeKind = LIMITS, who: Principal = ANN) -> Question:
+def ask(store: Store, text: str = TIGHTER, kind: LawKind = LIMITS, who: Principal = ANN) -> Question:
     return question(store, propose(store, kind, principal=who, reason="calmer weeks", text=text))
 
 

@@ -1,102 +1,149 @@
 from __future__ import annotations
 
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.explanation.grounding import check
 from agents.learning.node import learn
-from agents.learning.rules import sample
-from agents.opinion import LearningBrief
-from tests.agents.builders import AS_OF, rules_context
-from tools.types import Evidence, Outcome
+from agents.learning.rules import MAX_CITED, figures_evidence, gather, is_due, sample
+from agents.learning.scopes import Scope, scopes_of
+from agents.opinion import LearningBrief, SettledView, Written
+from tests.agents.builders import AS_OF, proposal, rules_context
 
 
-def outcome(number: int, excess: float | None, *, strategy: str = "trend", disposition: Any = "filled") -> Outcome:
-    return Outcome(
-        id=f"out_{number:03}", proposal_id="p", case_id=f"case_{number:03}", strategy=strategy, symbol="IBM",
-        side="buy",
-        disposition=disposition, opened=date(2009, 11, 13), due=date(2009, 12, 14), horizon_sessions=20,
-        entry_price=Decimal(100), excess_return=excess, settled=excess is not None,
+def view(number: int, excess: float, **changes: Any) -> SettledView:
+    """A settled entry of the trend strategy, opened `number` sessions after the first, with a horizon of five."""
+    body: dict[str, Any] = {
+        "id": f"out_{number:04}", "strategy": "trend", "kind": "order.entry", "disposition": "filled",
+        "opened_index": number, "horizon_sessions": 5, "excess_return": excess, "confidence": 0.52,
+    }  # fmt: skip
+    return SettledView.model_validate({**body, **changes})
+
+
+def views(count: int, centre: float, **changes: Any) -> tuple[SettledView, ...]:
+    return tuple(view(i, centre + (0.01 if i % 2 else -0.01), **changes) for i in range(count))
+
+
+def brief(*seen: SettledView, **changes: Any) -> LearningBrief:
+    return LearningBrief(run_id="run_1", cycle_id="cyc_1", as_of=AS_OF, views=seen, **changes)
+
+
+async def by_scope(*seen: SettledView, **changes: Any) -> dict[str, Any]:
+    return {item.scope: item for item in await learn(brief(*seen, **changes), rules_context())}
+
+
+async def test_a_view_is_learnt_of_in_every_scope_it_belongs_to() -> None:
+    found = await by_scope(
+        view(1, 0.01, regime="falling"), view(2, 0.02, disposition="refused", refused_for="news", confidence=0.56),
+        view(3, 0.03, kind="order.exit"), view(4, 0.0, strategy="reversion", confidence=0.54),
     )  # fmt: skip
-
-
-def brief(
-    *outcomes: Outcome, evidence: tuple[Evidence, ...] = (), reasons: dict[str, str] | None = None
-) -> LearningBrief:
-    return LearningBrief(
-        run_id="run_1", cycle_id="cyc_1", as_of=AS_OF, outcomes=outcomes, evidence=evidence, reasons=reasons or {}
-    )
-
-
-def test_the_interval_is_students() -> None:
-    """Mean 3, s = sqrt(2.5), n = 5, t(0.975, 4) = 2.776445: half width 1.963243."""
-    found = sample([1.0, 2.0, 3.0, 4.0, 5.0])
-    assert found.mean == 3.0
-    assert found.low == pytest.approx(3 - 1.963243, abs=1e-5)
-    assert found.high == pytest.approx(3 + 1.963243, abs=1e-5)
-    assert found.reading == "not_enough_data"
+    assert list(found) == [
+        "strategy:reversion", "strategy:reversion/confidence:middle", "strategy:reversion/disposition:filled",
+        "strategy:trend", "strategy:trend/confidence:high", "strategy:trend/confidence:low",
+        "strategy:trend/disposition:filled", "strategy:trend/disposition:refused", "strategy:trend/kind:exit",
+        "strategy:trend/refused_for:news", "strategy:trend/regime:falling",
+    ]  # fmt: skip
+    assert found["strategy:trend"].sample_size == 2
+    assert "refused by people for news" in found["strategy:trend/refused_for:news"].claim
+    assert "People refused 1 of them with a reason." in found["strategy:trend"].claim
 
 
 async def test_below_twenty_outcomes_nothing_is_claimed() -> None:
-    (lesson,) = await learn(brief(*(outcome(i, -0.05 + i / 1000) for i in range(19))), rules_context())
-    assert not lesson.enough_data
+    lesson = (await by_scope(*views(19, -0.05, horizon_sessions=1)))["strategy:trend"]
+    assert (lesson.sample_size, lesson.enough_data, lesson.reading) == (19, False, "not_enough_data")
     assert "not enough data" in lesson.claim
-    assert (lesson.sample_size, lesson.state) == (19, "quarantined")
+
+
+async def test_a_thousand_outcomes_of_one_horizon_are_not_enough_data() -> None:
+    crowd = [view(i, -0.05 + i / 1e5, opened_index=i % 4, horizon_sessions=20) for i in range(1000)]
+    lesson = (await by_scope(*crowd))["strategy:trend"]
+    assert (lesson.sample_size, lesson.blocks, lesson.enough_data) == (1000, 1, False)
+    assert len(lesson.evidence_ids) == MAX_CITED
+    assert (lesson.effective_size or 1000) < 1000
 
 
 @pytest.mark.parametrize(
-    ("centre", "said"), [(-0.05, "worse than the index"), (0.05, "better than the index"), (0.0, "not significant")]
-)
-async def test_with_twenty_the_reading_follows_the_interval(centre: float, said: str) -> None:
-    outcomes = [outcome(i, centre + (0.01 if i % 2 else -0.01)) for i in range(20)]
-    (lesson,) = await learn(brief(*outcomes), rules_context())
-    assert lesson.enough_data
+    ("centre", "reading", "said"),
+    [(-0.05, "worse", "worse than the index"), (0.05, "better", "better than the index"),
+     (0.0, "not_distinguishable", "not significant")],
+)  # fmt: skip
+async def test_with_enough_the_reading_follows_the_interval(centre: float, reading: str, said: str) -> None:
+    lesson = (await by_scope(*views(40, centre)))["strategy:trend"]
+    assert (lesson.enough_data, lesson.reading, lesson.state) == (True, reading, "quarantined")
     assert said in lesson.claim
-    assert lesson.interval_low is not None
-    assert lesson.interval_high is not None
-    assert lesson.interval_low < (lesson.mean_excess_return or 0) < lesson.interval_high
 
 
-async def test_strategies_and_dispositions_are_learnt_apart_and_unsettled_ones_not_at_all() -> None:
-    lessons = await learn(
-        brief(
-            outcome(1, 0.01), outcome(2, 0.02, disposition="refused"), outcome(3, 0.03, strategy="reversion"),
-            outcome(4, None, strategy="other"),
-        ),
-        rules_context(),
-    )  # fmt: skip
-    assert [lesson.scope for lesson in lessons] == [
-        "strategy:reversion/disposition:filled", "strategy:trend/disposition:filled",
-        "strategy:trend/disposition:refused",
+async def test_the_more_scopes_are_looked_at_the_wider_every_interval_and_it_is_said() -> None:
+    alone = (await by_scope(*views(40, -0.01)))["strategy:trend"]
+    many = [
+        view(i + 100 * n, 0.0, opened_index=i, strategy=f"s{n}")
+        for n in range(10) for i in range(30)
     ]  # fmt: skip
+    among = (await by_scope(*views(40, -0.01), *many))["strategy:trend"]
+    assert (alone.scopes_examined, among.scopes_examined) == (3, 33)
+    assert (alone.interval_low, alone.interval_high) != (None, None)
+    assert (among.interval_low or 0) < (alone.interval_low or 0)
+    assert among.confidence == pytest.approx(1 - 0.05 / 33)
+    assert "one of 33 scopes with enough data" in among.claim
 
 
-async def test_a_lesson_cites_the_evidence_of_its_outcomes_and_counts_peoples_reasons() -> None:
-    held = Evidence.of("outcome", "test", {"id": "out_001"}, event_time=AS_OF, known_at=AS_OF)
-    (lesson,) = await learn(
-        brief(outcome(1, 0.01), outcome(2, 0.02), evidence=(held,), reasons={"case_001": "too early"}), rules_context()
-    )
-    assert lesson.evidence_ids == (held.id, "out_002")
-    assert "People gave a reason in 1 of these cases." in lesson.claim
-    assert "too early" not in lesson.claim
+async def test_every_number_of_every_claim_stands_in_its_figures() -> None:
+    for count, centre in ((1, 0.01), (19, -0.03), (60, -0.0213), (60, 0.0)):
+        for lesson in (await by_scope(*views(count, centre, regime="rising"))).values():
+            held = figures_evidence(lesson, AS_OF, {"claim": lesson.claim})
+            report = check(lesson.claim, (held,))
+            assert report.ok, (lesson.claim, report.unresolved)
 
 
-async def test_nothing_new_settled_is_the_same_lesson() -> None:
-    first, second = outcome(1, 0.01), outcome(2, 0.02)
-    (before,) = await learn(brief(first, second), rules_context())
-    (again,) = await learn(brief(second, first), rules_context())
-    (more,) = await learn(brief(first, second, outcome(3, 0.0)), rules_context())
-    assert before.id == again.id != more.id
+async def test_nothing_new_settled_is_no_new_lesson_and_the_same_again_is_the_same() -> None:
+    seen = views(25, -0.02)
+    first = await by_scope(*seen)
+    assert await by_scope(*reversed(seen)) == first
+    written = {name: Written(size=item.sample_size, blocks=item.blocks or 0) for name, item in first.items()}
+    assert await by_scope(*seen, written=written) == {}
 
 
-@given(st.lists(st.floats(-0.5, 0.5), max_size=40))
-def test_the_mean_lies_in_its_interval_and_little_data_is_never_enough(returns: list[float]) -> None:
-    found = sample(returns)
+def test_a_scope_is_due_when_it_grew_enough_to_say_something_else() -> None:
+    few, some = views(10, 0.0), views(24, 0.0)
+    assert is_due(few, None)
+    assert not is_due(views(11, 0.0), Written(size=10, blocks=2))
+    assert is_due(views(20, 0.0), Written(size=19, blocks=4))
+    assert not is_due(some, Written(size=20, blocks=5))
+    assert is_due(views(26, 0.0), Written(size=24, blocks=4))
+    assert is_due(views(60, 0.0), Written(size=30, blocks=12))
+
+
+def test_only_what_is_known_before_anybody_answers_takes_a_candidate() -> None:
+    entry = proposal()
+    taken = {
+        "strategy:trend": True, "strategy:trend/disposition:filled": True, "strategy:trend/disposition:refused": False,
+        "strategy:trend/regime:falling": True, "strategy:trend/regime:rising": False,
+        "strategy:trend/refused_for:news": False, "strategy:trend/kind:exit": False, "strategy:reversion": False,
+    }  # fmt: skip
+    for name, expected in taken.items():
+        scope = Scope.parse(name)
+        assert scope is not None
+        assert scope.name == name
+        assert scope.takes(entry, "falling") is expected, name
+    assert Scope.parse("trend") is None
+    assert Scope.parse("strategy:trend/weather:fine") is None
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.floats(-0.5, 0.5), st.integers(0, 100)), max_size=40))
+def test_the_mean_lies_in_its_interval_and_little_data_is_never_enough(raw: list[tuple[float, int]]) -> None:
+    found = sample([view(i, value, opened_index=at) for i, (value, at) in enumerate(raw)])
     if found.low is not None and found.high is not None and found.mean is not None:
         assert found.low - 1e-9 <= found.mean <= found.high + 1e-9
-    if len(returns) < 20:
+    if len(raw) < 20:
         assert found.reading == "not_enough_data"
+
+
+def test_gathering_loses_no_view() -> None:
+    seen = [*views(7, 0.0), view(9, 0.1, kind="order.exit"), view(10, 0.1, disposition="refused", refused_for="news")]
+    gathered = gather(seen)
+    assert {item.id for members in gathered.values() for item in members} == {item.id for item in seen}
+    assert all(scope in scopes_of(item) for scope, members in gathered.items() for item in members)

@@ -31,7 +31,7 @@ from agents.operator.output import Looking, Piece, Ref, Reply, Span, text_of
 from agents.operator.slots import Remembered, Universe
 from agents.opinion import Context
 from tests.agents.builders import AS_OF, explanation_brief, model_context, rules_context
-from tests.agents.operator.world import WORLD
+from tests.agents.operator.world import WORLD, Learnt
 from tools.errors import AccessError
 from tools.types import Finding, ReviewReason, Side
 
@@ -63,7 +63,7 @@ def measure(name: str, value: str, unit: str = "share", limit: str | None = None
 
 
 @dataclass
-class Desk:
+class Desk(Learnt):
     """Tools over fixed facts. Nothing here can act; `proposed` keeps what was asked to be opened."""
 
     cases: tuple[CaseFacts, ...] = ()
@@ -274,7 +274,7 @@ async def test_what_ifs_say_that_nothing_was_done() -> None:
 
 async def test_every_figure_that_is_said_carries_its_record() -> None:
     tools = Desk(cases=(case(),), held=(HELD,), queue=(WAITS,))
-    for question in ("why IBM", "exposure", "risk", "limits", "what is waiting", "what if the sector cap were 5 %"):
+    for question in ("why IBM", "exposure", "risk", "limits", "what is waiting", "what did we learn"):
         found = await pieces(question, tools)
         loose = [p.text for p in found if isinstance(p, Span) and p.ref is None and any(c.isdigit() for c in p.text)]
         assert (loose, reply(found).dropped) == ([], 0), question
@@ -394,5 +394,5 @@ def test_the_tools_read_and_only_propose_writes() -> None:
     offered = {name for name in vars(OperatorTools) if not name.startswith("_")}
     assert offered == {
         "universe", "desk", "positions", "exposure", "risk", "limits_used", "waiting", "find_cases", "case", "explain",
-        "changes", "findings", "pace", "suppose_limit", "suppose_order", "suppose_shock", "propose",
+        "changes", "findings", "pace", "lessons", "suppose_limit", "suppose_order", "suppose_shock", "propose",
     }  # fmt: skip

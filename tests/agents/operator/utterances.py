@@ -238,6 +238,9 @@ what are the open findings | health
 status | health
 what went wrong today | health
 how quickly are approvals decided | pace
+what have we learnt about trend? | lessons | strategy=trend
+which lessons are promoted | lessons
+what did we learn | lessons
 what can I ask | help
 Help! | help
 what do you know | help

@@ -1,9 +1,10 @@
-"""The names that the questions of these tests may use."""
+"""The names that the questions of these tests may use, and what was learnt there."""
 
 from __future__ import annotations
 
 from datetime import date
 
+from agents.operator.facts import LessonFacts
 from agents.operator.slots import Universe
 
 WORLD = Universe(
@@ -24,3 +25,13 @@ WORLD = Universe(
     ),
     strategies=("reversion", "trend"), sessions=(date(2009, 11, 11), date(2009, 11, 12), date(2009, 11, 13)),
 )  # fmt: skip
+
+
+class Learnt:
+    """One lesson in force, about trend."""
+
+    async def lessons(self, strategy: str | None) -> tuple[LessonFacts, ...]:
+        found = LessonFacts(
+            lesson_id="les_1", state="promoted", scope="strategy:trend", claim="trend: 40 settled outcomes, worse."
+        )
+        return (found,) if strategy in (None, "trend") else ()

@@ -10,7 +10,7 @@ export interface Difference {
 /** A change of the desk itself, where an order has its proposal. */
 export interface DeskChange {
   id: string;
-  kind: "limits.activation" | "policy.activation";
+  kind: "limits.activation" | "policy.activation" | "lesson.shadow" | "lesson.promotion" | "lesson.retirement";
   subject: string;
   title: string;
   reason: string;

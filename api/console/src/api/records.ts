@@ -1,6 +1,6 @@
 import type { Evidence, Json, Side } from "./types";
 
-/** Shapes of the book and of the record: positions, orders, fills, findings, outcomes, lessons, ledger, events. */
+/** Shapes of the book and of the record: positions, orders, fills, findings, outcomes, ledger, events. */
 
 export interface Position {
   symbol: string;
@@ -95,19 +95,6 @@ export interface Outcome {
   index_return: number | null;
   excess_return: number | null;
   settled: boolean;
-}
-
-export interface Lesson {
-  id: string;
-  scope: string;
-  claim: string;
-  sample_size: number;
-  mean_excess_return: number | null;
-  interval_low: number | null;
-  interval_high: number | null;
-  as_of: string;
-  state: string;
-  enough_data: boolean;
 }
 
 export interface LedgerEntry {

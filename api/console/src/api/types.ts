@@ -2,6 +2,7 @@ import type { DeskChange } from "./law";
 import type { Fill, Order, Outcome } from "./records";
 import type { WhatIf } from "./risk";
 
+export type * from "./lessons";
 export type * from "./oversight";
 export type * from "./records";
 

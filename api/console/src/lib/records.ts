@@ -3,7 +3,7 @@ import { link } from "./router";
 const PAGES: Record<string, string> = {
   desk: link(), positions: link(), equity: link(), findings: link(),
   risk: link("risk"), exposure: link("risk"), halts: link("risk"),
-  ledger: link("history", "ledger"), cases: link("history"), approvals: link("approvals"),
+  lessons: link("history", "lessons"), ledger: link("history", "ledger"), cases: link("history"), approvals: link("approvals"),
   sla: link("oversight", "attention"),
 };
 

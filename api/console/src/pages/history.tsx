@@ -1,10 +1,12 @@
 import { useState } from "react";
 import { query } from "../api/client";
 import { useResource } from "../api/live";
-import type { Case, Desk, Lesson, Page } from "../api/types";
+import type { Case, Desk, Page } from "../api/types";
 import { LedgerList } from "./ledger";
-import { Empty, Failed, Loading, SideWord, State, Tag } from "../parts/basics";
-import { decimal, money, percent, words } from "../lib/format";
+import { Lessons } from "./lessons";
+import { Empty, Failed, Loading, SideWord, State } from "../parts/basics";
+import { caseSubject } from "../parts/change";
+import { decimal, money, words } from "../lib/format";
 import { notional } from "../lib/queue";
 import { link } from "../lib/router";
 import { day } from "../lib/time";
@@ -76,7 +78,7 @@ function Cases() {
             <tbody>
               {data.items.map((item) => (
                 <tr key={item.id}>
-                  <td><a className="symbol" href={link("cases", item.id)}>{item.symbol}</a></td>
+                  <td><a className="symbol" href={link("cases", item.id)}>{caseSubject(item)}</a></td>
                   <td>{item.side && <SideWord side={item.side} />}</td>
                   <td className="num">{item.proposal && decimal(String(item.proposal.quantity), 0)}</td>
                   <td className="num">{item.proposal && money(notional(item.proposal), 0)}</td>
@@ -91,29 +93,6 @@ function Cases() {
         </div>
       )}
       {data && <Pager trail={trail} next={data.next} go={setTrail} />}
-    </section>
-  );
-}
-
-function Lessons() {
-  const { data, error, reload } = useResource<Page<Lesson>>("/lessons?limit=100", ["lessons"]);
-  return (
-    <section className="panel" aria-label="Lessons">
-      <p className="foot">Lessons are for people to read. None enters a brief before it is promoted.</p>
-      {error ? <Failed error={error} retry={reload} /> : null}
-      {data && data.items.length === 0 && <Empty>No lesson yet: outcomes have to settle first.</Empty>}
-      <ul className="findings">
-        {data?.items.map((lesson) => (
-          <li key={lesson.id}>
-            <Tag tone={lesson.state === "promoted" ? "good" : "plain"}>{lesson.state}</Tag> <span>{lesson.claim}</span>
-            <small>
-              {words(lesson.scope)}, {lesson.sample_size} outcomes, mean against index {percent(lesson.mean_excess_return, 2, true)}
-              {lesson.interval_low !== null && <> ({percent(lesson.interval_low, 2, true)} to {percent(lesson.interval_high, 2, true)})</>}
-              {!lesson.enough_data && <> <Tag tone="warn">not enough data</Tag></>}
-            </small>
-          </li>
-        ))}
-      </ul>
     </section>
   );
 }

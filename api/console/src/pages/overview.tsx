@@ -2,7 +2,7 @@ import { useLive, useResource } from "../api/live";
 import { describeEvent } from "../api/events";
 import type { Approval, Desk, Page, Position } from "../api/types";
 import { Empty, Failed, Facts, Loading, Panel } from "../parts/basics";
-import { CaseFigures } from "../parts/change";
+import { CaseFigures, caseSubject } from "../parts/change";
 import { EquityChart } from "../parts/chart";
 import { ReconciliationPanel } from "../parts/reconciliation";
 import { FindingsPanel } from "../parts/findings";
@@ -58,7 +58,7 @@ function Waiting() {
         {shown.map((item) => (
           <li key={item.id}>
             <a href={link("approvals", item.id)} className="row-link" data-testid="waiting-row">
-              <b className="symbol">{item.case.symbol}</b>
+              <b className="symbol">{caseSubject(item.case)}</b>
               <CaseFigures item={item.case} />
               {item.sessions_left !== null && <span className={`push ${item.sessions_left <= 1 ? "urgent" : "muted"}`}>{countdown(item.sessions_left)}</span>}
             </a>

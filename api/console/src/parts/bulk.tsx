@@ -5,7 +5,7 @@ import type { Approval, BulkItem } from "../api/types";
 import { classWords, decideProblem, tally, type BulkDecision } from "../lib/bulk";
 import { REJECT_CODES, refusalSentence } from "../lib/refusals";
 import { Notice, Tag } from "./basics";
-import { CaseFigures } from "./change";
+import { CaseFigures, caseSubject } from "./change";
 import { CodeSelect, NEEDS_REASON } from "./decide_form";
 import { Dialog } from "./dialog";
 
@@ -87,7 +87,7 @@ function BulkForm({ decision, items, queue, close, finish }: {
       <ul className="bulk-list" data-testid="bulk-list">
         {rows.map(({ seen, problem: left }) => (
           <li key={seen.id}>
-            <b className="symbol">{seen.case.symbol}</b> <CaseFigures item={seen.case} />
+            <b className="symbol">{caseSubject(seen.case)}</b> <CaseFigures item={seen.case} />
             <Outcome result={results?.find((item) => item.id === seen.id)} left={results && !left ? null : left} done={results !== null} />
           </li>
         ))}

@@ -19,6 +19,11 @@ export function CaseFigures({ item }: { item: Case }) {
   return item.change ? <span className="summary">{item.change.title}</span> : <Tag tone="bad">record damaged</Tag>;
 }
 
+/** What stands where an order has its symbol: a lesson's id says nothing to anybody. */
+export function caseSubject(item: Pick<Case, "kind" | "symbol">): string {
+  return item.kind.startsWith("lesson.") ? "LESSON" : item.symbol;
+}
+
 /** The title of a case page. */
 export function CaseTitle({ item }: { item: Case }) {
   const p = item.proposal;
@@ -28,7 +33,7 @@ export function CaseTitle({ item }: { item: Case }) {
 
 /** What approving a change does, in one sentence. */
 export function changeSentence(change: DeskChange): string {
-  return `${change.title}, for the running desk.`;
+  return change.kind.startsWith("lesson.") ? `${change.title}, from the next cycle on.` : `${change.title}, for the running desk.`;
 }
 
 const TONE: Record<string, Tone> = { tighter: "good", looser: "bad", unclear: "warn", neutral: "plain" };

@@ -3,7 +3,7 @@ import { words } from "../lib/format";
 import { expiryOf, missingWords } from "../lib/queue";
 import { link } from "../lib/router";
 import { Tag } from "./basics";
-import { CaseFigures } from "./change";
+import { CaseFigures, caseSubject } from "./change";
 import { TierTag } from "./tier";
 
 export interface Select {
@@ -26,7 +26,7 @@ export function QueueRow({ item, now, current, select }: { item: Approval; now: 
       <a href={link("approvals", item.id)} className="queue-row" data-testid="approval-row" data-approval={item.id}
         data-symbol={item.case.symbol} aria-current={current ? "true" : undefined}>
         <span className="queue-top">
-          <b className="symbol">{item.case.symbol}</b>
+          <b className="symbol">{caseSubject(item.case)}</b>
           <CaseFigures item={item.case} />
         </span>
         <span className="queue-sub">
@@ -63,7 +63,7 @@ export function SentSoonRow({ item, current }: { item: Approval; current: boolea
       <a href={link("approvals", item.id)} className="queue-row" data-testid="approved-row" data-approval={item.id} data-symbol={item.case.symbol}
         aria-current={current ? "true" : undefined}>
         <span className="queue-top">
-          <b className="symbol">{item.case.symbol}</b>
+          <b className="symbol">{caseSubject(item.case)}</b>
           <CaseFigures item={item.case} />
         </span>
         <span className="queue-missing">{signers.length ? `Approved by ${signers.join(", ")}` : "Approved"}; can still be refused</span>
