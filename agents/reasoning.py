@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agents.models import call_errors, failure, is_passing
+from agents.models import BreakerOpen, call_errors, failure, is_passing
 from agents.opinion import Abstain, Context, Endpoint, Usage
 from prompts.loader import Rendered, load
 
@@ -164,8 +164,9 @@ class _Asking:
                 trouble = Abstain(reason="model_refused", detail="the model refused to answer")
         except call_errors() as error:
             trouble, passing = failure(error), is_passing(error)
-            used = most if trouble.reason in ("timeout", "schema_invalid") else Usage(0, 0)
-            meta["error.type"] = type(error).__name__
+            sent = not isinstance(error, BreakerOpen)
+            used = most if sent and trouble.reason in ("timeout", "schema_invalid") else Usage(0, 0)
+            meta |= {"error.type": type(error).__name__, **({} if sent else {"quarterdeck.breaker": "open"})}
         finally:
             cost = budget.settle(reservation, used)
         if trouble is not None and trouble.reason == "budget_spent":  # read back from a recording

@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     model_fallback_3: str | None = Field(default=None, description="asked after the second fallback")
     model_timeout_s: float = Field(default=30.0, gt=0, description="for a whole answer")
     model_concurrency: int = Field(default=4, ge=1, le=64, description="calls at a time to one endpoint")
+    model_breaker_failures: int = Field(default=3, ge=1, description="in a row, until an endpoint is left alone")
+    model_breaker_cool_down_s: float = Field(default=60.0, gt=0, description="until one question tries it again")
     model_framework: Literal["direct", "self_consistency"] = "direct"
     model_samples: int = Field(default=3, ge=2, le=9, description="askings under self_consistency")
     model_prices: str = Field(default="", description="MODEL=ASKED/ANSWERED, ...: money for 1000 tokens")
