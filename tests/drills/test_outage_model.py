@@ -124,7 +124,7 @@ async def test_unplugged_in_mid_cycle_a_model_leaves_abstentions_and_one_finding
     store = life.new_store(tmp_path / "home", model_base_url=peer.base_url, model_id="only", model_breaker_failures=1)
     async with at_work(store) as drill:
         begun, law, held = drill.index, drill.desk.law, set(drill.held())
-        await drill.play(3, "none")
+        await drill.play(5, "none")
         assert drill.desk.law == law
         assert set(drill.held()) <= held | set(drill.bought(begun - 1))
         assert peer.calls == 2
