@@ -10,6 +10,7 @@ from typing import Literal
 
 from sqlmodel import Session, col, select
 
+from agents.coordinator.output import REASON_WORDS
 from memory.columns import Damaged
 from memory.recordings import load_blob
 from memory.tables import ActivationRow, CaseRow, DecisionRow, OutcomeRow, RecordingRow, RunRow
@@ -30,14 +31,6 @@ REFUSED = frozenset({
     CaseState.NOT_SELECTED, CaseState.BLOCKED, CaseState.REJECTED, CaseState.EXPIRED, CaseState.VOIDED,
     CaseState.SUPERSEDED, CaseState.CANCELLED,
 })  # fmt: skip
-BECAUSE = {
-    "capacity": "people can answer only so many questions, and others ranked above it",
-    "people_busy": "everybody who may answer had as many open questions as one person may hold",
-    "no_opinion": "the reviewer had no opinion", "no_review": "nobody reviewed it", "vetoed": "the reviewer vetoed it",
-    "halted": "a halt was in force", "same_symbol": "a better ranked entry in the same name was chosen",
-    "opposite_reduction": "the same name was being reduced", "open_case": "an open case in it existed already",
-    "safe_mode": "the desk may only reduce", "scaled_to_zero": "the reviewer's factor left nothing of it",
-}  # fmt: skip
 _SHOWN = 3
 
 
@@ -142,7 +135,7 @@ def _because(case: CaseRow, said: Iterable[DecisionRow]) -> str:
         return f"{refusals[-1].principal} rejected it: {refusals[-1].reason}"
     if case.state == CaseState.EXPIRED.value:
         return "nobody answered in time"
-    return BECAUSE.get(case.reason or "", case.reason or "no reason is on record")
+    return REASON_WORDS.get(case.reason or "", case.reason or "no reason is on record")
 
 
 def _taken_by(session: Session, case: CaseRow, cycle: Iterable[CaseRow], *, today: bool) -> tuple[Rival, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,16 @@ from tools.types import Frozen
 
 BlockReason = Literal["no_opinion", "no_review", "vetoed"]
 SkipReason = Literal["capacity", "people_busy", "opposite_reduction", "same_symbol"]
+
+REASON_WORDS: Final[Mapping[str, str]] = {
+    "capacity": "people can answer only so many questions, and others ranked above it",
+    "people_busy": "everybody who may answer had as many open questions as one person may hold",
+    "no_opinion": "the reviewer had no opinion", "no_review": "nobody reviewed it", "vetoed": "the reviewer vetoed it",
+    "halted": "a halt was in force", "same_symbol": "a better ranked entry in the same name was chosen",
+    "opposite_reduction": "the same name was being reduced", "open_case": "an open case in it existed already",
+    "safe_mode": "the desk may only reduce", "scaled_to_zero": "the reviewer's factor left nothing of it",
+}  # fmt: skip
+"""Why a case was not carried out, in words, wherever it is told: these reasons and those of opening a case."""
 
 
 class Conflict(Frozen):
