@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -214,6 +215,12 @@ class _Asking:
         )  # fmt: skip
         self.calls += 1
         self.repairs += is_repair
+
+
+def shown(text: str) -> str:
+    """A model's sentence without control and invisible characters."""
+    kept = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
+    return " ".join(kept.split())
 
 
 def _details(raw: AIMessage) -> dict[str, Any]:

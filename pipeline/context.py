@@ -23,7 +23,7 @@ def agent_context(store: Store, run_id: str, cycle_id: str) -> Context:
     return Context(
         reasoner="model", recorder=CycleRecorder(store.db, run_id, cycle_id),
         budget=SpendBudget(store.db, settings, run_id, cycle_id), endpoints=model_endpoints(store),
-        framework=settings.model_framework, samples=settings.model_samples,
+        framework=settings.model_framework, samples=settings.model_samples, beside=settings.models_beside,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from agents.opinion import Context, Usage
+from agents.opinion import BesideRules, Context, Usage
 from memory import ledger
 from memory.recordings import CycleRecorder, load_blob
 from memory.tables import LedgerRow, RecordingRow, RunRow
@@ -36,6 +36,7 @@ from tools.errors import ConfigError, HomeError, LedgerError
 from tools.types import Frozen
 
 REVIEW = "decision.review_candidates"
+BESIDE: Mapping[str, BesideRules] = {"monitoring.monitor": "monitoring", "coordinator.plan": "coordinator"}
 _SHOWN = 400
 
 
@@ -90,6 +91,7 @@ class _Cycle:
     rows: tuple[RecordingRow, ...] = ()
     answers: Mapping[str, Any] = field(default_factory=dict)
     how: Mapping[str, Any] = field(default_factory=dict)
+    beside: frozenset[BesideRules] = frozenset()
 
 
 @dataclass
@@ -106,7 +108,7 @@ class _TapeDesk(Desk):
         return Context(
             reasoner="model", recorder=CycleRecorder(self.store.db, self.run_id, cycle_id), budget=_Free(),
             endpoints=recorded_endpoints(cycle.rows, cycle.answers, self.missing), framework=cycle.how["framework"],
-            samples=cycle.how["samples"],
+            samples=cycle.how["samples"], beside=cycle.beside,
         )  # fmt: skip
 
 
@@ -178,6 +180,7 @@ def _tape(session: Session, run: RunRow) -> dict[str, _Cycle]:
     """Every recorded model call of the run by cycle, each read and held against its name and its prompt."""
     calls: dict[str, list[RecordingRow]] = defaultdict(list)
     how: dict[str, Mapping[str, Any]] = {}
+    beside: dict[str, set[BesideRules]] = defaultdict(set)
     query = select(RecordingRow).where(RecordingRow.run_id == run.id).order_by(col(RecordingRow.id))
     for row in session.exec(query):
         if row.kind == "model":
@@ -185,10 +188,12 @@ def _tape(session: Session, run: RunRow) -> dict[str, _Cycle]:
             calls[row.cycle_id].append(row)
         elif row.call == REVIEW:
             how[row.cycle_id] = row.meta
+        elif row.call in BESIDE and row.meta.get("reasoner") == "model":
+            beside[row.cycle_id].add(BESIDE[row.call])
     return {
         cycle: _Cycle(
             tuple(calls[cycle]), {row.input_sha256: load_blob(session, row.output_sha256) for row in calls[cycle]},
-            how.get(cycle, {}),
+            how.get(cycle, {}), frozenset(beside[cycle]),
         )
         for cycle in {*calls, *how}
     }  # fmt: skip

@@ -16,7 +16,7 @@ from sqlmodel import col, select
 
 from api.cli.main import run_cli
 from memory.tables import DecisionRow, EditRow, HaltRow, RecordingRow, RunRow
-from pipeline import halt, run_replay
+from pipeline import halt
 from pipeline.headless import StandIn, run_sessions
 from pipeline.run_replay import replay_run
 from pipeline.store import Principal, Store, active_run
@@ -46,7 +46,10 @@ def run_of(store: Store) -> str:
 
 
 def by_model(peer: OpenAIPeer) -> dict[str, Any]:
-    return {"model_base_url": peer.base_url, "model_id": "peer", "model_timeout_s": 5}
+    return {
+        "model_base_url": peer.base_url, "model_id": "peer", "model_timeout_s": 5, "model_monitoring": True,
+        "model_coordinator": True,
+    }  # fmt: skip
 
 
 def cautious(handle: str) -> dict[str, Any]:
@@ -74,7 +77,7 @@ def store(short: Path, tmp_path: Path) -> Iterator[Store]:
 
 def test_a_quarter_on_a_model_is_the_same_again_with_the_network_closed(tmp_path: Path) -> None:
     with OpenAIPeer(script=["ok", "ok", "bad_numbers", "error"]) as peer:
-        peer.verdict = cautious
+        peer.verdict, peer.waits, peer.noticed = cautious, frozenset({"p3"}), ["Two things moved together."]
         store = life.new_store(tmp_path / "home", **by_model(peer))
         run_id = play(store, QUARTER)
         asked = peer.calls
@@ -88,6 +91,8 @@ def test_a_quarter_on_a_model_is_the_same_again_with_the_network_closed(tmp_path
     assert peer.calls == asked
     with store.db.read() as session:
         assert {row.decision for row in session.exec(select(DecisionRow)).all()} == {"approve", "reject"}
+        calls = set(session.exec(select(RecordingRow.call).where(RecordingRow.kind == "model")).all())
+    assert calls == {"monitoring.notice", "decision.review", "coordinator.advise", "explanation.prose"}
     store.db.dispose()
 
 
@@ -201,6 +206,6 @@ def test_a_reach_for_the_network_ends_the_replay(store: Store, monkeypatch: pyte
     def leave(*_: Any) -> None:
         socket.create_connection(("127.0.0.1", 9), timeout=1)
 
-    monkeypatch.setattr(run_replay.reconciliation, "at_start", leave)
+    monkeypatch.setattr("pipeline.run_replay.reconciliation.at_start", leave)
     with pytest.raises(Exception, match="network is closed"):
         replay_run(store, run_of(store))
