@@ -70,7 +70,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     store.db.dispose()
     with serving(KEY) as url:
         store = life.new_store(
-            home, model_base_url=url, model_api_key=KEY, model_id="smollm2", model_timeout_s=60,
+            home, model_base_url=url, model_api_key=KEY, model_id="smollm2", model_timeout_s=240,
             model_prices="smollm2=0.001/0.002",
         )  # fmt: skip
         cycle_id = asyncio.run(play(store))
