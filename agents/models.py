@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langsmith import tracing_context
 from pydantic import SecretStr
 
+from agents.breaker import Breaker
 from agents.gate import Gate
 from agents.opinion import Abstain
 
@@ -27,8 +28,8 @@ NO_KEY = "no-key"
 """Sent where no key is configured, so that a key lying in the shell never reaches another endpoint."""
 
 
-class RecordedFailure(Exception):
-    """A failure read back from a recording; `passing` when another endpoint was asked after it."""
+class KnownFailure(Exception):
+    """A failure that has its name already; `passing` when another endpoint may be asked after it."""
 
     def __init__(self, abstain: Abstain, *, passing: bool = False) -> None:
         super().__init__(abstain.detail)
@@ -36,25 +37,58 @@ class RecordedFailure(Exception):
         self.passing = passing
 
 
+class RecordedFailure(KnownFailure):
+    """A failure read back from a recording."""
+
+
+class BreakerOpen(KnownFailure):
+    """The endpoint failed too often in a row: nothing was sent."""
+
+
 @dataclass(frozen=True)
 class LiveEndpoint:
-    """A chat model behind a gate. `timeout_s` bounds the whole answer from the moment the gate is passed, however
-    slowly it drips."""
+    """A chat model behind a gate and a breaker. `timeout_s` bounds the whole answer from the moment the gate is
+    passed, however slowly it drips."""
 
     model: BaseChatModel
     model_id: str
     timeout_s: float
     gate: Gate
+    breaker: Breaker = field(default_factory=Breaker)
 
     async def ask(
         self, messages: Sequence[BaseMessage], request: Mapping[str, Any], max_output_tokens: int
     ) -> AIMessage:
-        """Ask for JSON that fits the schema of the request, without tracing and without callbacks."""
+        """Ask for JSON that fits the schema of the request, without tracing and without callbacks.
+
+        Raises BreakerOpen, and sends nothing, while the endpoint is left alone.
+        """
+        async with self.gate.place():
+            refusal = self.breaker.refusal()
+            if refusal is not None:
+                raise BreakerOpen(refusal, passing=True)
+            try:
+                answer = await self._send(messages, request, max_output_tokens)
+            except asyncio.CancelledError:
+                self.breaker.given_up()
+                raise
+            except call_errors() as error:
+                if is_passing(error):
+                    self.breaker.failed(failure(error))
+                else:
+                    self.breaker.answered()
+                raise
+            self.breaker.answered()
+            return answer
+
+    async def _send(
+        self, messages: Sequence[BaseMessage], request: Mapping[str, Any], max_output_tokens: int
+    ) -> AIMessage:
         runnable = self.model.with_structured_output(
             request["schema"], method="json_schema", strict=True, include_raw=True, max_tokens=max_output_tokens
         )
         with tracing_context(enabled=False):
-            async with self.gate.place(), asyncio.timeout(self.timeout_s):
+            async with asyncio.timeout(self.timeout_s):
                 reply = cast(dict[str, Any], await runnable.ainvoke(list(messages), config={"callbacks": []}))
         return cast(AIMessage, reply["raw"])
 
@@ -97,7 +131,7 @@ def call_errors() -> tuple[type[Exception], ...]:
 
     # A 200 with a body that is no completion surfaces from the client as one of the built-in errors.
     raised = (openai.OpenAIError, TimeoutError, ValueError, TypeError, KeyError, AttributeError, IndexError)
-    return (RecordedFailure, *raised)
+    return (KnownFailure, *raised)
 
 
 def is_passing(error: Exception) -> bool:
@@ -105,7 +139,7 @@ def is_passing(error: Exception) -> bool:
     import openai
 
     match error:
-        case RecordedFailure():
+        case KnownFailure():
             return error.passing
         case openai.APIConnectionError() | TimeoutError():
             return True
@@ -120,7 +154,7 @@ def failure(error: Exception) -> Abstain:
     import openai
 
     match error:
-        case RecordedFailure():
+        case KnownFailure():
             return error.abstain
         case openai.APITimeoutError() | TimeoutError():
             return Abstain(reason="timeout", detail="the endpoint did not answer in time")

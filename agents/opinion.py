@@ -188,6 +188,8 @@ class Endpoint(Protocol):
     ) -> AIMessage: ...
 
 
+BesideRules = Literal["monitoring", "coordinator"]
+"""Agents whose rules always judge, and beside which a model may be asked."""
 FrameworkName = Literal["direct", "self_consistency"]
 
 
@@ -196,7 +198,8 @@ class Context:
     """What an agent may use. With `reasoner` "rules" there are no endpoints and nothing leaves the process.
 
     `endpoints` holds for each tier who is asked, in this order: the next only where one cannot be reached, is late,
-    busy or broken. `sample` tells repeated askings of one question apart.
+    busy or broken. `sample` tells repeated askings of one question apart. `beside` names the agents that ask a model
+    although their rules dispose.
     """
 
     reasoner: Literal["rules", "model"]
@@ -207,3 +210,8 @@ class Context:
     samples: int = 3
     sample: int = 0
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    beside: frozenset[BesideRules] = frozenset()
+
+    def asks(self, agent: BesideRules) -> bool:
+        """True when a model is asked beside the rules of that agent."""
+        return self.reasoner == "model" and agent in self.beside

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -15,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agents.models import call_errors, failure, is_passing
+from agents.models import BreakerOpen, call_errors, failure, is_passing
 from agents.opinion import Abstain, Context, Endpoint, Usage
 from prompts.loader import Rendered, load
 
@@ -164,8 +165,9 @@ class _Asking:
                 trouble = Abstain(reason="model_refused", detail="the model refused to answer")
         except call_errors() as error:
             trouble, passing = failure(error), is_passing(error)
-            used = most if trouble.reason in ("timeout", "schema_invalid") else Usage(0, 0)
-            meta["error.type"] = type(error).__name__
+            sent = not isinstance(error, BreakerOpen)
+            used = most if sent and trouble.reason in ("timeout", "schema_invalid") else Usage(0, 0)
+            meta |= {"error.type": type(error).__name__, **({} if sent else {"quarterdeck.breaker": "open"})}
         finally:
             cost = budget.settle(reservation, used)
         if trouble is not None and trouble.reason == "budget_spent":  # read back from a recording
@@ -213,6 +215,12 @@ class _Asking:
         )  # fmt: skip
         self.calls += 1
         self.repairs += is_repair
+
+
+def shown(text: str) -> str:
+    """A model's sentence without control and invisible characters."""
+    kept = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
+    return " ".join(kept.split())
 
 
 def _details(raw: AIMessage) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def _take(
         said = add_answer(session, asked, principal, decision, text, reason_code)
         asked = asked._replace(said=(*asked.said, said))
         if decision == "reject":
-            _refuse(session, asked, said, principal)
+            refuse(session, asked, said, principal)
             canaries.settle(session, approval_id, decision, principal)
         elif not spring(session, asked, said, principal):
             sign(store, session, asked, said, principal)
@@ -240,7 +240,8 @@ def envelope_of(principal: Principal, at: datetime) -> dict[str, Any]:
     return {"address": principal.address, "session": principal.session_id, "decided_wall": at}
 
 
-def _refuse(session: Session, asked: Question, said: DecisionRow, principal: Principal) -> None:
+def refuse(session: Session, asked: Question, said: DecisionRow, principal: Principal) -> None:
+    """Count a rejection: one is enough, and a grant that is not used yet goes with it."""
     row = asked.row
     voided = grants.void(session, asked.case.id)
     row.status, row.decided_wall = "rejected", said.decided_wall

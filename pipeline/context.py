@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from agents.breaker import Breaker
 from agents.gate import Gate
 from agents.models import DEFAULT_BASE_URL, LiveEndpoint, chat_model
 from agents.opinion import Context, Endpoint
@@ -22,7 +23,7 @@ def agent_context(store: Store, run_id: str, cycle_id: str) -> Context:
     return Context(
         reasoner="model", recorder=CycleRecorder(store.db, run_id, cycle_id),
         budget=SpendBudget(store.db, settings, run_id, cycle_id), endpoints=model_endpoints(store),
-        framework=settings.model_framework, samples=settings.model_samples,
+        framework=settings.model_framework, samples=settings.model_samples, beside=settings.models_beside,
     )  # fmt: skip
 
 
@@ -53,4 +54,6 @@ def _endpoint(store: Store, url: str, key: str, model_id: str) -> LiveEndpoint:
     settings = store.settings
     gate = store.gates.setdefault(url, Gate(settings.model_concurrency))
     model = chat_model(url, key, model_id, settings.model_timeout_s)
-    return LiveEndpoint(model, model_id, settings.model_timeout_s, gate)
+    fresh = Breaker(settings.model_breaker_failures, settings.model_breaker_cool_down_s)
+    breaker = store.breakers.setdefault((url, model_id), fresh)
+    return LiveEndpoint(model, model_id, settings.model_timeout_s, gate, breaker)

@@ -15,13 +15,13 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from sqlmodel import select
 
-from agents.coordinator.node import plan
+from agents.coordinator.model import coordinate
 from agents.coordinator.output import CoordinatorPlan
 from agents.decision.node import compare_candidates
 from agents.decision.output import Compared
 from agents.monitoring.node import monitor
 from agents.monitoring.output import FindingCode
-from agents.opinion import Context, DecisionBrief
+from agents.opinion import BesideRules, Context, DecisionBrief
 from memory import evidence as evidence_store
 from memory.database import insert_if_absent
 from memory.recordings import record
@@ -109,7 +109,9 @@ async def gather_evidence(state: CycleState, runtime: Runtime[CycleContext]) -> 
     return {"evidence_ids": await asyncio.to_thread(_gather, runtime.context)}
 
 
-def _keep_findings(context: CycleContext, health: Health, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+def _keep_findings(
+    context: CycleContext, health: Health, found: tuple[Finding, ...], asked: Context
+) -> tuple[Finding, ...]:
     """Keep what was judged; returns the findings as they stand, under the ids they began with."""
     brief, desk, tick = health.brief, context.desk, context.work.tick
     cited, figures = with_figures(brief, found)
@@ -123,7 +125,7 @@ def _keep_findings(context: CycleContext, health: Health, found: tuple[Finding, 
         breaches.track(session, run, breached, desk.law.limits.cure_sessions, tick)
         record(
             session, run_id=desk.run_id, cycle_id=brief.cycle_id, kind="agent", call="monitoring.monitor",
-            request=brief, response=list(found),
+            request=brief, response=list(found), meta=_how(asked, "monitoring"),
         )  # fmt: skip
     return tuple(item.finding for item in standing)
 
@@ -141,8 +143,9 @@ def _halt_if_called_for(context: CycleContext, found: tuple[Finding, ...]) -> No
 async def detect_findings(state: CycleState, runtime: Runtime[CycleContext]) -> Update:
     """Let the monitoring agent judge the desk's health, and the controls halt what is beyond their limits."""
     health = await asyncio.to_thread(health_of, runtime.context.desk, runtime.context.work)
-    found = await monitor(health.brief, runtime.context.desk.agent_context(health.brief.cycle_id))
-    kept = await asyncio.to_thread(_keep_findings, runtime.context, health, found)
+    asked = runtime.context.desk.agent_context(health.brief.cycle_id)
+    found = await monitor(health.brief, asked)
+    kept = await asyncio.to_thread(_keep_findings, runtime.context, health, found, asked)
     await asyncio.to_thread(_halt_if_called_for, runtime.context, kept)
     return {"finding_ids": [finding.id for finding in kept]}
 
@@ -242,11 +245,16 @@ async def review_proposals(state: CycleState, runtime: Runtime[CycleContext]) ->
     return {"reviews": [plain(item.review) for item in made]}
 
 
-def _keep_plan(desk: Desk, cycle_id: str, asked: dict[str, Any], made: CoordinatorPlan) -> None:
+def _how(asked: Context, agent: BesideRules) -> dict[str, str]:
+    """What a recording says of an agent beside whose rules a model was asked."""
+    return {"reasoner": "model"} if asked.asks(agent) else {}
+
+
+def _keep_plan(desk: Desk, cycle_id: str, asked: dict[str, Any], made: CoordinatorPlan, by: Context) -> None:
     with desk.db.write() as session:
         record(
             session, run_id=desk.run_id, cycle_id=cycle_id, kind="agent", call="coordinator.plan", request=asked,
-            response=made,
+            response=made, meta=_how(by, "coordinator"),
         )  # fmt: skip
 
 
@@ -266,9 +274,10 @@ async def open_cases(state: CycleState, runtime: Runtime[CycleContext]) -> Updat
     places = desk.law.policy.capacity
     if planted is not None:
         places, free = places - 1, None if free is None else free - 1
-    plan_ = plan(proposals, reviews, [item.id for item in proposals], places, free)
+    by = desk.agent_context(state["cycle_id"])
+    plan_ = await coordinate(proposals, reviews, [item.id for item in proposals], places, free, by)
     asked_of = {"proposals": list(proposals), "capacity": places, "people_free": free}
-    await asyncio.to_thread(_keep_plan, desk, state["cycle_id"], asked_of, plan_)
+    await asyncio.to_thread(_keep_plan, desk, state["cycle_id"], asked_of, plan_, by)
     cycle = planting.mix(planting.Cycle(proposals, reviews, plan_), planted)
     asked = await asyncio.to_thread(open_all, desk, work, cycle, planted)
     return {"asked": asked}

@@ -14,14 +14,22 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from agents.coordinator.node import plan
+from agents.coordinator.model import coordinate
 from agents.coordinator.output import CoordinatorPlan
 from agents.decision.node import review_candidates
 from agents.explanation.node import explain
 from agents.explanation.output import Explanation
 from agents.learning.node import learn
 from agents.monitoring.node import monitor
-from agents.opinion import Context, DecisionBrief, ExplanationBrief, LearningBrief, MonitoringBrief, Usage
+from agents.opinion import (
+    BesideRules,
+    Context,
+    DecisionBrief,
+    ExplanationBrief,
+    LearningBrief,
+    MonitoringBrief,
+    Usage,
+)
 from memory.recordings import load_blob
 from memory.tables import ActivationRow, ApprovalRow, CaseRow, RecordingRow
 from pipeline.context import model_endpoints
@@ -144,7 +152,7 @@ class _Tape:
             match row.call:
                 case "monitoring.monitor":
                     brief = MonitoringBrief.model_validate(self._asked(row))
-                    found = await monitor(brief, self._context("rules"))
+                    found = await monitor(brief, self._beside(row, "monitoring"))
                     steps.append(_step(row, list(found), ()))
                 case "learning.learn_from_views":
                     steps.append(await self._learn(row))
@@ -152,7 +160,7 @@ class _Tape:
                     reviews, step = await self._review(row)
                     steps.append(step)
                 case "coordinator.plan":
-                    steps.append(self._plan(row, reviews or ()))
+                    steps.append(await self._plan(row, reviews or ()))
                 case "risk.check_order":
                     steps.append(self._checks(row))
                     steps += self._ruling(row)
@@ -197,10 +205,13 @@ class _Tape:
         ]  # fmt: skip
         return after, _step(row, list(after), found)
 
-    def _plan(self, row: RecordingRow, reviews: tuple[Review, ...]) -> Step:
+    async def _plan(self, row: RecordingRow, reviews: tuple[Review, ...]) -> Step:
         asked = self._asked(row)
         proposals = tuple(Proposal.model_validate(item) for item in asked["proposals"])
-        again = plan(proposals, reviews, [item.id for item in proposals], int(asked["capacity"]), asked["people_free"])
+        again = await coordinate(
+            proposals, reviews, [item.id for item in proposals], int(asked["capacity"]), asked["people_free"],
+            self._beside(row, "coordinator"),
+        )  # fmt: skip
         before = CoordinatorPlan.model_validate(self._answered(row))
         found = [
             Difference(subject=item.symbol, what="place", recorded=_place(before, item), replayed=_place(again, item))
@@ -278,6 +289,12 @@ class _Tape:
             subject=brief.proposal.symbol, what="explanation", recorded=before.prose, replayed=again.prose
         )
         return _step(row, again, (found,) if before.prose != again.prose else ())
+
+    def _beside(self, row: RecordingRow, agent: BesideRules) -> Context:
+        """The context of an agent whose rules judge: with the model only where one was asked beside them."""
+        if row.meta.get("reasoner") != "model":
+            return self._context("rules")
+        return replace(self._context("model"), beside=frozenset({agent}))
 
     def _context(self, reasoner: str) -> Context:
         silent = _Silent()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -129,17 +129,23 @@ def start_run(store: Store, request: RunRequest, *, attended: bool = False) -> R
                 "sessions": len(market.sessions), **venue, **found_again,
             },
         )  # fmt: skip
-        session.add(run)
-        session.flush()
-        content = {**run.config, "seed": run.seed, "start": run.start, "equity_start": equity, "mode": run.mode}
-        append(
-            session,
-            Entry(
-                kind="run.started", step="start", run_id=run.id, stage=Stage.RUN, content=content,
-                desk_time=market.tick(market.sessions[index], "open").as_of,
-            ),
-        )  # fmt: skip
+        begin_run(session, run, market.tick(market.sessions[index], "open").as_of)
     return run
+
+
+def begin_run(session: Session, run: RunRow, opens: datetime) -> None:
+    """Keep a new run with its first record; `opens` is the open of its first session."""
+    session.add(run)
+    session.flush()
+    content = {
+        **run.config, "seed": run.seed, "start": run.start, "equity_start": run.equity_start, "mode": run.mode
+    }  # fmt: skip
+    append(
+        session,
+        Entry(
+            kind="run.started", step="start", run_id=run.id, stage=Stage.RUN, content=content, desk_time=opens
+        ),
+    )  # fmt: skip
 
 
 def _require_pair(store: Store) -> None:

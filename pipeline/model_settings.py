@@ -7,10 +7,12 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dotenv import dotenv_values
 
+BesideRules = Literal["monitoring", "coordinator"]
+"""The names of `agents.opinion.BesideRules`; settings are read without loading an agent."""
 ENV_FILE = ".env"
 PER = 1000
 """Prices are for so many tokens."""

@@ -30,6 +30,9 @@ def model_state(session: Session, settings: Settings) -> ModelState:
     ).first()
     if last is None:
         return ModelState("ok", f"{names}, not asked yet", None)
+    if last.meta.get("quarterdeck.breaker") == "open":
+        asked = last.meta[ASKED]
+        return ModelState("down", f"{asked} failed too often in a row and is left alone for a while", last.at_wall)
     if "error.type" in last.meta:
         asked = last.meta[ASKED]
         return ModelState("down", f"{asked} gave no answer ({last.meta['error.type']})", last.at_wall)

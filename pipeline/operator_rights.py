@@ -30,6 +30,7 @@ NEEDED: Final[Mapping[str, Needed]] = {
     "find_cases": Needed("GET /cases"),
     "case": Needed("GET /cases/{case_id}"),
     "explain": Needed("GET /explanations/{case_id}"),
+    "why_not": Needed("GET /cases/{case_id}/why-not"),
     "changes": Needed("GET /ledger"),
     "findings": Needed("GET /findings"),
     "pace": Needed("GET /sla", "approver"),

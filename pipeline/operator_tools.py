@@ -41,7 +41,9 @@ from pipeline.risk_view import closed_tick
 from pipeline.roles import SCOPES_OF, Identity
 from pipeline.store import Principal, Store, active_run
 from pipeline.strategies import NAMES
+from pipeline.why_not import why_not
 from tools.data.types import MarketData
+from tools.errors import ApprovalError
 from tools.semantic.entities import surface_forms
 from tools.types import ORDER_KINDS, Finding, Side
 
@@ -145,6 +147,9 @@ class StoreTools:
 
         return await self._read("explain", find, None)
 
+    async def why_not(self, case_id: str) -> tuple[str, ...]:
+        return await self._compute("why_not", _why_not, case_id)
+
     async def changes(self, since: date) -> Changes | None:
         def find(session: Session, run: RunRow) -> Changes | None:
             return facts.changes(session, run, since)
@@ -198,6 +203,15 @@ class StoreTools:
                 return nothing if run is None else find(session, run)
 
         return await asyncio.to_thread(read)
+
+
+def _why_not(store: Store, case_id: str) -> tuple[str, ...]:
+    try:
+        return why_not(store, case_id).sentences
+    except ApprovalError as error:
+        if error.code == "invalid":
+            return ()
+        raise
 
 
 def _names(market: MarketData) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:

@@ -22,6 +22,7 @@ from tools.types import Frozen
 
 CALL: Final = "decision.review"
 SIGNIFICANT: Final = 0.05
+HELD_BACK: Final = "advised_to_wait"
 PLACES: Final = 6
 """Digits that a share of money is shown with."""
 ENOUGH: Final = 20
@@ -36,6 +37,14 @@ class Cost(Frozen):
     output_tokens: int
     money: Decimal | None
     median_latency_ms: float | None
+
+
+class AgentCost(Frozen):
+    """What the calls of one agent took; `unusable` gave no answer that could be used."""
+
+    agent: str
+    unusable: int
+    cost: Cost
 
 
 class SignTest(Frozen):
@@ -99,6 +108,7 @@ class Scorecard(Frozen):
     overruled: int
     abstained: int
     cost: Cost
+    agents: tuple[AgentCost, ...]
     money_per_change: Decimal | None
     changes: tuple[Change, ...]
     groups: tuple[Group, ...]
@@ -137,19 +147,22 @@ def scorecard(store: Store, run_id: str | None = None, *, limit: int = 100) -> S
         chosen = run_id or (run.id if run else None)
         seen = _seen(session, chosen)
         metas = _metas(session, chosen)
+        agents = _agents(session, chosen)
     changed = [item for item in seen if item.changed]
     cost = _cost([meta for group in metas.values() for meta in group])
+    waits = [item for item in seen if item.case.reason == HELD_BACK]
     groups = (
         _group("tightened or stopped by the model", [i for i in seen if i.review.factor < i.review.ruled_factor]),
         _group(
             "let through as far as the rules did", [i for i in seen if i.review.factor == i.review.ruled_factor > 0]
         ),
         _group("stopped by the rules", [i for i in seen if i.review.ruled_factor == 0]),
+        *([_group("held back by the coordinator's model", waits)] if waits else []),
     )
     return Scorecard(
         run=chosen, reviews=len(seen), changed=len(changed),
         overruled=sum(item.review.said_factor > item.review.ruled_factor for item in seen),
-        abstained=sum(item.review.verdict == "abstain" for item in seen), cost=cost,
+        abstained=sum(item.review.verdict == "abstain" for item in seen), cost=cost, agents=agents,
         money_per_change=round(cost.money / len(changed), PLACES) if cost.money is not None and changed else None,
         changes=_changes(changed), groups=groups, conclusion=_conclusion(groups[0], len(seen)), caution=CAUTION,
         decisions=tuple(_decisions(seen, metas))[:limit],
@@ -188,6 +201,22 @@ def _metas(session: Session, run_id: str | None) -> Mapping[str, list[dict[str, 
     for cycle_id, meta in rows:
         found[cycle_id].append(dict(meta))
     return found
+
+
+def _agents(session: Session, run_id: str | None) -> tuple[AgentCost, ...]:
+    """Every agent that asked a model in this run, by name."""
+    calls: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    rows = session.exec(
+        select(RecordingRow.call, RecordingRow.meta).where(RecordingRow.run_id == run_id, RecordingRow.kind == "model")
+    )
+    for call, meta in rows:
+        calls[call.partition(".")[0]].append(dict(meta))
+    return tuple(
+        AgentCost(
+            agent=agent, unusable=sum(not meta.get("quarterdeck.usable", True) for meta in metas), cost=_cost(metas)
+        )
+        for agent, metas in sorted(calls.items())
+    )  # fmt: skip
 
 
 def _cost(metas: Sequence[Mapping[str, Any]]) -> Cost:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from pipeline.model_settings import ENV_FILE, Fallback, Price, parse_prices
+from pipeline.model_settings import ENV_FILE, BesideRules, Fallback, Price, parse_prices
 from tools.errors import ConfigError
 from tools.types import Mode
 
@@ -73,6 +73,10 @@ class Settings(BaseSettings):
     model_fallback_3: str | None = Field(default=None, description="asked after the second fallback")
     model_timeout_s: float = Field(default=30.0, gt=0, description="for a whole answer")
     model_concurrency: int = Field(default=4, ge=1, le=64, description="calls at a time to one endpoint")
+    model_breaker_failures: int = Field(default=3, ge=1, description="in a row, until an endpoint is left alone")
+    model_breaker_cool_down_s: float = Field(default=60.0, gt=0, description="until one question tries it again")
+    model_monitoring: bool = Field(default=False, description="ask a model beside the monitoring rules")
+    model_coordinator: bool = Field(default=False, description="ask a model beside the coordinator's rules")
     model_framework: Literal["direct", "self_consistency"] = "direct"
     model_samples: int = Field(default=3, ge=2, le=9, description="askings under self_consistency")
     model_prices: str = Field(default="", description="MODEL=ASKED/ANSWERED, ...: money for 1000 tokens")
@@ -107,6 +111,12 @@ class Settings(BaseSettings):
     def prices(self) -> Mapping[str, Price]:
         """Money for a thousand tokens, by model."""
         return parse_prices(self.model_prices)
+
+    @property
+    def models_beside(self) -> frozenset[BesideRules]:
+        """Agents whose rules judge and beside which a model is asked."""
+        given: dict[BesideRules, bool] = {"monitoring": self.model_monitoring, "coordinator": self.model_coordinator}
+        return frozenset(name for name, wanted in given.items() if wanted)
 
     @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod

@@ -18,6 +18,7 @@ from pipeline.settings import Settings
 from tools.errors import HomeError
 
 if TYPE_CHECKING:
+    from agents.breaker import Breaker
     from agents.gate import Gate
 
 
@@ -44,6 +45,8 @@ class Store:
     """Those of the reasons that a file of the home gave at the start."""
     gates: dict[str, Gate] = field(default_factory=dict)
     """By base URL of a model: how many calls this process has under way there."""
+    breakers: dict[tuple[str, str], Breaker] = field(default_factory=dict)
+    """By base URL and model: whether this process asks it now."""
 
     @property
     def gone(self) -> bool:

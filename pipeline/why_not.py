@@ -10,6 +10,7 @@ from typing import Literal
 
 from sqlmodel import Session, col, select
 
+from agents.coordinator.output import REASON_WORDS
 from memory.columns import Damaged
 from memory.recordings import load_blob
 from memory.tables import ActivationRow, CaseRow, DecisionRow, OutcomeRow, RecordingRow, RunRow
@@ -30,14 +31,7 @@ REFUSED = frozenset({
     CaseState.NOT_SELECTED, CaseState.BLOCKED, CaseState.REJECTED, CaseState.EXPIRED, CaseState.VOIDED,
     CaseState.SUPERSEDED, CaseState.CANCELLED,
 })  # fmt: skip
-BECAUSE = {
-    "capacity": "people can answer only so many questions, and others ranked above it",
-    "people_busy": "everybody who may answer had as many open questions as one person may hold",
-    "no_opinion": "the reviewer had no opinion", "no_review": "nobody reviewed it", "vetoed": "the reviewer vetoed it",
-    "halted": "a halt was in force", "same_symbol": "a better ranked entry in the same name was chosen",
-    "opposite_reduction": "the same name was being reduced", "open_case": "an open case in it existed already",
-    "safe_mode": "the desk may only reduce", "scaled_to_zero": "the reviewer's factor left nothing of it",
-}  # fmt: skip
+ADVICE_RULE = "tighter_advice_wins"
 _SHOWN = 3
 
 
@@ -126,8 +120,9 @@ def _answer(
     asked = override_of(session, case.id)
     made = WhyNot(
         case_id=case.id, symbol=case.symbol, side=case.side, strategy=case.strategy, opened=case.opened.isoformat(),
-        state=case.state, reason=case.reason, because=_because(case, said), rank=case.rank + 1, proposals=len(cycle),
-        taken_by=taken, last_selected=taken[-1] if taken and case.reason in alternatives.FOR_WANT_OF_PEOPLE else None,
+        state=case.state, reason=case.reason, because=_because(session, case, said), rank=case.rank + 1,
+        proposals=len(cycle), taken_by=taken,
+        last_selected=taken[-1] if taken and case.reason in alternatives.FOR_WANT_OF_PEOPLE else None,
         verdict=review.verdict, reasons=review.reasons, blocking=blocking,
         changes=_changes(session, case, len(taken), blocking),
         override="asked" if asked else "possible" if blocking and not any(c.hard for c in blocking) else "none",
@@ -136,13 +131,25 @@ def _answer(
     return made.model_copy(update={"sentences": tuple(_sentences(made, case.order, over))})
 
 
-def _because(case: CaseRow, said: Iterable[DecisionRow]) -> str:
+def _because(session: Session, case: CaseRow, said: Iterable[DecisionRow]) -> str:
     refusals = [row for row in said if row.decision == "reject"]
     if refusals:
         return f"{refusals[-1].principal} rejected it: {refusals[-1].reason}"
     if case.state == CaseState.EXPIRED.value:
         return "nobody answered in time"
-    return BECAUSE.get(case.reason or "", case.reason or "no reason is on record")
+    if case.reason == "advised_to_wait":
+        return f"{REASON_WORDS[case.reason]}; the rules would have asked it ({_advice(session, case)})"
+    return REASON_WORDS.get(case.reason or "", case.reason or "no reason is on record")
+
+
+def _advice(session: Session, case: CaseRow) -> str:
+    """What the coordinator's model said of a case, in the code of its closed answer."""
+    row = session.exec(
+        select(RecordingRow).where(RecordingRow.cycle_id == case.cycle_id, RecordingRow.call == "coordinator.plan")
+    ).first()
+    conflicts = load_blob(session, row.output_sha256)["conflicts"] if row is not None else []
+    kept = [item["kept"] for item in conflicts if (item["rule"], item["symbol"]) == (ADVICE_RULE, case.symbol)]
+    return kept[0].replace("_", " ") if kept else "its reason is not on record"
 
 
 def _taken_by(session: Session, case: CaseRow, cycle: Iterable[CaseRow], *, today: bool) -> tuple[Rival, ...]:
@@ -182,7 +189,7 @@ def _changes(session: Session, case: CaseRow, places: int, blocking: tuple[Check
     """The nearest changes, each found by running again what refused it."""
     if blocking:
         return _of_checks(session, case)
-    if case.state not in (CaseState.NOT_SELECTED.value, CaseState.BLOCKED.value):
+    if case.state not in (CaseState.NOT_SELECTED.value, CaseState.BLOCKED.value) or case.reason == "advised_to_wait":
         return ()
     planned = alternatives.planned_of(session, case.cycle_id)
     if planned is None:

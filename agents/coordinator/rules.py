@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from agents.coordinator.output import BlockReason, Conflict
+from tools.canonical import round_float
 from tools.types import Proposal, Review
 
 
@@ -19,6 +20,13 @@ class Settled(NamedTuple):
 
 
 FREE = Settled(None, Decimal(1), False)
+
+
+def standing(proposal: Proposal) -> tuple[int, float]:
+    """What the rank of a proposal follows from; equal for equally ranked ones, which only their ids put in order."""
+    return (
+        0 if proposal.risk_effect == "reduces" else 1, -round_float(proposal.strength * proposal.confidence)
+    )  # fmt: skip
 
 
 def effective_factor(review: Review) -> Decimal:

@@ -7,7 +7,6 @@ joined with the rules: the tighter of the two stands.
 from __future__ import annotations
 
 import asyncio
-import unicodedata
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,7 +17,7 @@ from agents.decision import rules
 from agents.decision.output import FACTORS, MAX_RATIONALE, Ballot, Compared, Line, ballot_schema
 from agents.frameworks import FRAMEWORKS, Judged
 from agents.opinion import Abstain, Context, DecisionBrief
-from agents.reasoning import call_structured
+from agents.reasoning import call_structured, shown
 from prompts.loader import load
 from tools.types import Evidence, Proposal, Review, ReviewReason
 
@@ -151,7 +150,7 @@ def against_rules(judged: Judged, ruled: Review) -> Compared:
 
 def _to_review(line: Line, proposal: Proposal, batch: Batch) -> Review:
     cited = tuple(batch.evidence[one].id for one in line.evidence if one in batch.citable[line.candidate])
-    reason = ReviewReason(code=line.reason, text=_shown(line.rationale), evidence_ids=cited)
+    reason = ReviewReason(code=line.reason, text=shown(line.rationale), evidence_ids=cited)
     factor = {"scale": Decimal(line.factor_percent) / 100, "veto": Decimal(0)}.get(line.verdict, Decimal(1))
     return Review(
         proposal_id=proposal.id,
@@ -161,12 +160,6 @@ def _to_review(line: Line, proposal: Proposal, batch: Batch) -> Review:
         abstain_reason="evidence_missing" if line.verdict == "abstain" else None,
         reasoner="model",
     )
-
-
-def _shown(text: str) -> str:
-    """A model's sentence without control and invisible characters."""
-    kept = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
-    return " ".join(kept.split())
 
 
 def _candidate(handle: str, batch: Batch, brief: DecisionBrief) -> str:

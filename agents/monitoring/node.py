@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.monitoring import rules, trends
+from agents.monitoring import model, rules, trends
 from agents.monitoring.finding import merge
 from agents.opinion import Context, MonitoringBrief
 from tools.types import Finding
@@ -12,10 +12,13 @@ async def monitor(brief: MonitoringBrief, context: Context) -> tuple[Finding, ..
     """Return findings, worst first, at most one per code, component and symbol.
 
     Ids follow from run, cycle, code, component and symbol: the same cycle computed again gives the same ids.
-    There is only the rules reasoner, and it recommends: a halt is engaged elsewhere, and nothing here acts.
+    Rules judge; where a model was asked to look as well, its hypotheses stand beside their findings. Both recommend: a
+    halt is engaged elsewhere, and nothing here acts.
     """
-    del context
-    return judge_all(brief)
+    ruled = judge_all(brief)
+    if not context.asks("monitoring"):
+        return ruled
+    return tuple(merge([*ruled, *await model.notice(brief, ruled, context)]))
 
 
 def judge_all(brief: MonitoringBrief) -> tuple[Finding, ...]:

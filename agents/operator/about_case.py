@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from agents.coordinator.output import REASON_WORDS
 from agents.operator.facts import CaseFacts, OperatorTools
 from agents.operator.output import Span
 from agents.operator.say import Told, case_link, figure, words
@@ -19,15 +20,6 @@ _STATE_WORDS = {
     "voided": "was voided", "superseded": "was superseded by a newer one", "submitted": "was approved and sent",
     "done": "was approved and carried out", "cancelled": "was cancelled", "unknown": "is in an unknown state",
     "settled": "was carried out and has settled", "drafted": "is being prepared",
-}  # fmt: skip
-_REASON_WORDS = {
-    "capacity": "people can answer only so many, and others ranked above it",
-    "people_busy": "everybody who may answer had as many open questions as one person may hold",
-    "no_opinion": "the reviewer had no opinion",
-    "no_review": "nobody reviewed it", "vetoed": "the reviewer vetoed it", "halted": "a halt was in force",
-    "same_symbol": "a better ranked entry in the same name was chosen",
-    "opposite_reduction": "the same name was being reduced", "open_case": "an open case in it existed already",
-    "safe_mode": "the desk may only reduce", "scaled_to_zero": "the reviewer's factor left nothing of it",
 }  # fmt: skip
 
 
@@ -51,8 +43,7 @@ async def answer(intent: Intent, tools: OperatorTools) -> Told:
             told.line("It was proposed because: ", words(case.thesis, case.record, "/proposal/thesis"))
             _life(told, case)
         case _:
-            _life(told, case)
-            await _would_change(told, case, tools)
+            await _refused(told, case, tools)
     _others(told, intent, case, found)
     return told
 
@@ -108,7 +99,7 @@ def _fate(case: CaseFacts) -> tuple[str | Span, ...]:
     fate = f" It {_STATE_WORDS.get(case.state, case.state.replace('_', ' '))}"
     if not case.reason:
         return (f"{fate}.",)
-    return fate, ": ", words(_REASON_WORDS.get(case.reason, case.reason.replace("_", " ")), case.record, "/reason"), "."
+    return fate, ": ", words(REASON_WORDS.get(case.reason, case.reason.replace("_", " ")), case.record, "/reason"), "."
 
 
 def _life(told: Told, case: CaseFacts) -> None:
@@ -135,11 +126,29 @@ def _life(told: Told, case: CaseFacts) -> None:
             figure(fill.quantity, "shares", at, f"/fills/{index}/quantity"), " at ",
             figure(fill.price, "price", at, f"/fills/{index}/price"), ".",
         )  # fmt: skip
-    if case.evidence_ids:
-        cited: list[str | Span] = ["Evidence:"]
-        for index, one in enumerate(case.evidence_ids[:6]):
-            cited += [" " if index == 0 else ", ", words(one, f"/evidence/{one}", "/id")]
-        told.line(*cited, ".")
+    _evidence(told, case)
+
+
+async def _refused(told: Told, case: CaseFacts, tools: OperatorTools) -> None:
+    """Why a case was not carried out, in the words that every other place gives for it."""
+    sentences = await tools.why_not(case.case_id)
+    if not sentences:
+        _life(told, case)
+        await _would_change(told, case, tools)
+        return
+    told.line(case_link(case.case_id), ":")
+    for index, sentence in enumerate(sentences):
+        told.line(words(sentence, f"{case.record}/why-not", f"/sentences/{index}"))
+    _evidence(told, case)
+
+
+def _evidence(told: Told, case: CaseFacts) -> None:
+    if not case.evidence_ids:
+        return
+    cited: list[str | Span] = ["Evidence:"]
+    for index, one in enumerate(case.evidence_ids[:6]):
+        cited += [" " if index == 0 else ", ", words(one, f"/evidence/{one}", "/id")]
+    told.line(*cited, ".")
 
 
 def _outcome(told: Told, case: CaseFacts) -> None:

@@ -256,6 +256,10 @@ class OperatorTools(Protocol):
         """The bound explanation; None for a case that was never asked."""
         ...
 
+    async def why_not(self, case_id: str) -> tuple[str, ...]:
+        """Why a case was not carried out, in sentences in reading order; empty for one that was not refused."""
+        ...
+
     async def changes(self, since: date) -> Changes | None: ...
 
     async def findings(self) -> tuple[Finding, ...]:

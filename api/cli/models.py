@@ -64,6 +64,14 @@ def scorecard(
             for d in found["decisions"]
         ),
     )  # fmt: skip
+    print_table(
+        "calls by agent", ("agent", "calls#", "without a usable answer#", "tokens#", "money#"),
+        (
+            (a["agent"], a["cost"]["calls"], a["unusable"], a["cost"]["input_tokens"] + a["cost"]["output_tokens"],
+             a["cost"]["money"] or "-")
+            for a in found["agents"]
+        ),
+    )  # fmt: skip
     print_text(found["conclusion"])
     print_text(found["caution"])
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from agents.breaker import Breaker
 from agents.gate import Gate
 from agents.models import LiveEndpoint, chat_model
 from agents.opinion import Context, DecisionBrief, ExplanationBrief, Usage
@@ -90,8 +91,11 @@ def rules_context(**thresholds: float) -> Context:
     return Context(reasoner="rules", recorder=Calls(), budget=Budget(), thresholds=thresholds)
 
 
-def endpoint(base_url: str, model_id: str = "tiny", *, timeout_s: float = 5.0, places: int = 4) -> LiveEndpoint:
-    return LiveEndpoint(chat_model(base_url, KEY, model_id, timeout_s), model_id, timeout_s, Gate(places))
+def endpoint(
+    base_url: str, model_id: str = "tiny", *, timeout_s: float = 5.0, places: int = 4, breaker: Breaker | None = None
+) -> LiveEndpoint:
+    model = chat_model(base_url, KEY, model_id, timeout_s)
+    return LiveEndpoint(model, model_id, timeout_s, Gate(places), breaker or Breaker())
 
 
 def model_context(

@@ -7,6 +7,7 @@ strangers give orders. The desk on rules is what the others are held against.
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -38,11 +39,12 @@ from pipeline.decision_replay import replay_decision
 from pipeline.headless import stand_in_decides
 from pipeline.scorecard import scorecard
 from pipeline.store import Store
+from pipeline.why_not import why_not
 from tests.drills.desk import Drill, at_work, new_home
 from tests.peers.openai_words import INJECTED, told
 from tests.pipeline import life
 from tools.data.types import Headline
-from tools.types import Review
+from tools.types import Finding, Review
 
 GOOD = ("ok", "other_language", "obeys", "bad_numbers")
 SILENT = {
@@ -69,6 +71,8 @@ class Played:
     findings: list[str] = field(default_factory=list)
     reviews: list[ModelReviewRow] = field(default_factory=list)
     cycles: list[str] = field(default_factory=list)
+    calls: set[str] = field(default_factory=set)
+    noticed: list[Finding] = field(default_factory=list)
 
 
 def strangers_write(drill: Drill) -> None:
@@ -134,6 +138,8 @@ def look(drill: Drill, begun: int, alone: int) -> Played:
             session.exec(select(ExplanationRow).where(col(ExplanationRow.case_id).in_(asked))).all()
         )
         seen.findings = list(session.exec(select(FindingRow.code).where(FindingRow.as_of >= since)).all())
+        seen.noticed = [row.body for row in session.exec(select(FindingRow).where(FindingRow.code == "model_noticed"))]
+        seen.calls = set(session.exec(select(RecordingRow.call).where(RecordingRow.kind == "model")).all())
         seen.reviews = list(session.exec(select(ModelReviewRow)).all())
     return seen
 
@@ -149,6 +155,10 @@ def run(home: Path, settings: Mapping[str, Any]) -> Played:
         assert found.identical, [step for step in found.steps if not step.identical]
     store.db.dispose()
     return seen
+
+
+BESIDE = {"model_monitoring": True, "model_coordinator": True}
+"""Monitoring and coordinator ask the model as well."""
 
 
 def by_model(base_url: str, **more: Any) -> dict[str, Any]:
@@ -188,6 +198,8 @@ def nothing_is_worse(seen: Played, ruled: Played) -> None:
         assert quantity <= seen.drafted[seen.proposals[case_id]]
         assert seen.factors.get(case_id, Decimal(1)) > 0
     assert sum(row.unresolved for row in seen.explanations) == 0
+    assert not [item for item in seen.noticed if item.recommends_halt or item.severity == "critical" or item.symbol]
+    assert not [item for item in seen.noticed if re.search(r"\d", item.message)]
 
 
 def test_the_desk_on_rules_has_something_to_lose(ruled: Played) -> None:
@@ -203,8 +215,10 @@ def test_a_model_that_answers_changes_nothing_for_the_worse(
 ) -> None:
     shutil.copytree(begun_home, tmp_path / "home")
     peer = openai_peer(mode)
-    seen = run(tmp_path / "home", by_model(peer.base_url))
+    seen = run(tmp_path / "home", by_model(peer.base_url, **BESIDE))
     nothing_is_worse(seen, ruled)
+    assert {finding for finding in ruled.findings if finding not in seen.findings} == set()
+    assert {"monitoring.notice", "coordinator.advise"} <= seen.calls
     assert seen.abstained == {None}
     assert len(seen.reviews) == len(seen.proposals)
     assert sum(row.dropped for row in seen.explanations) > 0 or mode not in ("bad_numbers", "obeys")
@@ -220,7 +234,7 @@ def test_a_model_without_a_usable_answer_stops_entries_and_is_a_finding(
     begun_home: Path, tmp_path: Path, openai_peer: Callable[..., Any], ruled: Played, mode: str, reason: str
 ) -> None:
     shutil.copytree(begun_home, tmp_path / "home")
-    seen = run(tmp_path / "home", by_model(openai_peer(mode).base_url))
+    seen = run(tmp_path / "home", by_model(openai_peer(mode).base_url, **BESIDE))
     nothing_is_worse(seen, ruled)
     assert seen.abstained == {reason}
     assert seen.ordered.keys().isdisjoint(seen.proposals)
@@ -260,6 +274,30 @@ def test_samples_are_recorded_agree_and_replay(
     nothing_is_worse(seen, ruled)
     assert {row.framework for row in seen.reviews} == {"self_consistency"}
     assert {round(row.agreement or 0, 2) for row in seen.reviews} == {0.67, 1.0}
+
+
+def test_what_the_coordinators_model_holds_back_waits_alone_and_says_so(
+    begun_home: Path, tmp_path: Path, openai_peer: Callable[..., Any], ruled: Played
+) -> None:
+    shutil.copytree(begun_home, tmp_path / "home")
+    peer = openai_peer()
+    peer.waits, peer.noticed = frozenset({"p2", "p3", "p4"}), ["The book and the queue grow together."]
+    settings = by_model(peer.base_url, **BESIDE)
+    seen = run(tmp_path / "home", settings)
+    nothing_is_worse(seen, ruled)
+    assert seen.ordered.keys() < ruled.ordered.keys()
+    assert {item.message for item in seen.noticed} == {"A model suspects: The book and the queue grow together."}
+    store = life.new_store(tmp_path / "home", **settings)
+    with store.db.read() as session:
+        held = session.exec(select(CaseRow).where(CaseRow.reason == "advised_to_wait")).all()
+    told = why_not(store, held[0].id).sentences[0]
+    assert told.endswith(
+        "the coordinator's model advised to wait with it, and the tighter word stands; the rules would have asked it "
+        "(model: wait, fits)."
+    )
+    assert [group.reviews for group in scorecard(store).groups if "held back" in group.name] == [len(held)]
+    assert {item.agent for item in scorecard(store).agents} >= {"monitoring", "coordinator", "decision"}
+    store.db.dispose()
 
 
 def test_the_scorecard_counts_what_a_vetoing_model_changed(

@@ -1,7 +1,8 @@
-"""The model is down: no opinion increases nothing, exits and stops do not wait for it."""
+"""The model is down: no opinion increases nothing, exits and stops do not wait for it, and the outage costs little."""
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from memory.tables import CaseRow
+from agents.breaker import Breaker
+from memory.tables import CaseRow, RecordingRow
+from pipeline.decision_replay import replay_decision
+from pipeline.desk_view import health_view
 from tests.drills.desk import Drill, at_work, body_of
 from tests.pipeline import life
 
@@ -72,3 +76,72 @@ async def test_stops_go_on_tightening_without_a_model(modelless: Drill) -> None:
     assert moves
     assert all(new >= old for old, new in moves)
     assert drill.protected()
+
+
+class Clock:
+    """A monotonic clock that stands until it is moved."""
+
+    at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+async def test_a_dead_primary_costs_one_call_and_one_finding_until_a_probe_finds_it_alive(
+    played_home: Path, tmp_path: Path, openai_peer: Callable[..., Any]
+) -> None:
+    shutil.copytree(played_home, tmp_path / "home")
+    primary, spare, clock = openai_peer("error"), openai_peer(), Clock()
+    store = life.new_store(
+        tmp_path / "home", model_base_url=primary.base_url, model_id="first", model_concurrency=1,
+        model_fallback_1=f"{spare.base_url} spare",
+    )  # fmt: skip
+    store.breakers[(primary.base_url, "first")] = Breaker(1, 60.0, clock)
+    async with at_work(store) as drill:
+        await drill.play(3)
+        assert primary.calls == 1
+        assert spare.calls > 1
+        assert [row.body.message for row in drill.findings("model_fallback")] == [
+            "The model first gave no answer (model unreachable); spare was asked instead."
+        ]
+        assert drill.findings("abstentions") == []
+        assert ("model", "down") in {(item.component, item.state) for item in health_view(store).components}
+        found = await asyncio.to_thread(replay_decision, store, drill.desk.cycle_id(drill.index))
+        assert found.identical
+        primary.mode, clock.at, before = "ok", 61.0, spare.calls
+        await drill.play(4)
+        assert primary.calls > 1
+        assert spare.calls == before
+        drill.books_agree()
+    store.db.dispose()
+
+
+async def test_unplugged_in_mid_cycle_a_model_leaves_abstentions_and_one_finding(
+    played_home: Path, tmp_path: Path, openai_peer: Callable[..., Any]
+) -> None:
+    shutil.copytree(played_home, tmp_path / "home")
+    peer = openai_peer("error", script=["ok"])
+    store = life.new_store(tmp_path / "home", model_base_url=peer.base_url, model_id="only", model_breaker_failures=1)
+    async with at_work(store) as drill:
+        begun, law, held = drill.index, drill.desk.law, set(drill.held())
+        await drill.play(5, "none")
+        assert drill.desk.law == law
+        assert set(drill.held()) <= held | set(drill.bought(begun - 1))
+        assert peer.calls == 2
+        with store.db.read() as session:
+            rows = session.exec(select(RecordingRow).where(RecordingRow.kind == "model")).all()
+            entries = session.exec(
+                select(CaseRow).where(CaseRow.kind == "order.entry", CaseRow.opened_index > begun)
+            ).all()
+        assert any(row.meta.get("quarterdeck.breaker") == "open" for row in rows)
+        silent = [case for case in entries if case.review["verdict"] == "abstain"]
+        assert {(case.state, case.reason) for case in silent} == {("blocked", "no_opinion")}
+        assert {case.review["abstain_reason"] for case in entries} == {None, "model_unreachable"}
+        assert len(drill.findings("abstentions")) == 1
+        assert drill.findings("model_fallback") == []
+        said = next(item for item in health_view(store).components if item.component == "model")
+        assert said.detail == "only failed too often in a row and is left alone for a while"
+        found = await asyncio.to_thread(replay_decision, store, drill.desk.cycle_id(drill.index))
+        assert found.identical
+        drill.books_agree()
+    store.db.dispose()

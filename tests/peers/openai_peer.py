@@ -45,6 +45,8 @@ class OpenAIPeer:
         self.prose: str | None = None
         self.intent: dict[str, str] = {"intent": "unknown", "symbol": ""}
         self.remark = ""
+        self.noticed: list[str] = []
+        self.waits: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -129,11 +131,26 @@ class OpenAIPeer:
             words = self.prose if self.prose is not None else "The views may come too late in their moves."
             words = f"{words} {PLANTED}" if mode == "bad_numbers" else words
             return {"reading": said.group(1) if said else "", "hypothesis": words}
+        if _has(schema, "hypotheses"):
+            return {"hypotheses": self._hypotheses(schema, mode)}
+        if _has(schema, "advice"):
+            return {"advice": self._advice(schema)}
         if _has(schema, "remark"):
             return {"remark": self.remark}
         if _has(schema, "intent"):
             return self.intent
         return _instance(schema, schema)
+
+    def _hypotheses(self, schema: dict[str, Any], mode: str) -> list[Line]:
+        blank = _instance(schema["properties"]["hypotheses"]["items"], schema)
+        said = [PLANTED] if mode == "bad_numbers" else self.noticed
+        return [{**blank, "severity": "warning", "text": text} for text in said]
+
+    def _advice(self, schema: dict[str, Any]) -> list[Line]:
+        item = schema["properties"]["advice"]["items"]
+        blank = _instance(item, schema)
+        handles = item["properties"]["entry"]["enum"]
+        return [{**blank, "entry": one, "say": "wait" if one in self.waits else "ask"} for one in handles]
 
     def _lines(self, schema: dict[str, Any], mode: str) -> list[Line]:
         item = _resolve(schema["properties"]["lines"]["items"], schema)

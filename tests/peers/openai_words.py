@@ -43,6 +43,11 @@ def _obey(answer: dict[str, Any], prompt: str, *, loudly: bool = False) -> str:
     if "lines" in answer:
         line = {"verdict": "keep", "factor_percent": 75, "reason": "sound", "rationale": done[:240], **fields}
         return _over(answer, beyond=loudly, **line)
+    if "hypotheses" in answer:
+        guess = {"fact": "f1", "severity": "warning", "look_at": "positions", "text": done[:240], **fields}
+        return json.dumps({"hypotheses": [guess] * 3, **fields})
+    if "advice" in answer:
+        return json.dumps({"advice": [{**line, "say": "ask", "place": 1, **fields} for line in answer["advice"]]})
     if "body" in answer:
         return json.dumps({**answer, "headline": "Approve this now.", "body": done[:1000], **fields})
     if "hypothesis" in answer:

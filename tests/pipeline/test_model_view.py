@@ -45,6 +45,8 @@ def test_the_model_is_as_its_last_call_left_it(store: Store) -> None:
     assert model_line(store) == ("ok", "tiny and wise, not asked yet")
     called(store, "wise", error__type="APITimeoutError")
     assert model_line(store) == ("down", "wise gave no answer (APITimeoutError)")
+    called(store, "wise", error__type="BreakerOpen", quarterdeck__breaker="open")
+    assert model_line(store) == ("down", "wise failed too often in a row and is left alone for a while")
     called(store, "spare", quarterdeck__endpoint=1)
     assert model_line(store) == ("down", "tiny and wise cannot be reached, the fallback spare answers")
     called(store, "wise")

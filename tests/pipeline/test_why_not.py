@@ -9,10 +9,13 @@ from decimal import Decimal
 import pytest
 from sqlmodel import col, select
 
+from agents.operator.node import answer_text
 from memory.tables import CaseRow, ExplanationRow, LedgerRow, OutcomeRow
 from pipeline import alternatives
 from pipeline.alternatives import planned_of
 from pipeline.headless import run_sessions
+from pipeline.operator_tools import chat_context, operator_tools
+from pipeline.roles import SCOPES_OF, Identity
 from pipeline.store import Store
 from pipeline.why_not import why_not
 from tests.pipeline import life
@@ -193,3 +196,10 @@ def test_asking_why_not_writes_nothing(desk: Store) -> None:
     for case in cases(desk, "not_selected"):
         why_not(desk, case.id)
     assert records() == before
+
+
+def test_the_operator_gives_the_same_sentences(desk: Store) -> None:
+    case = cases(desk, "not_selected")[0]
+    tools = operator_tools(desk, Identity("ann", "viewer", "person", SCOPES_OF["viewer"]))
+    text = asyncio.run(answer_text(f"why was {case.id} not bought?", tools, chat_context(desk)))
+    assert "\n".join(why_not(desk, case.id).sentences) in text

@@ -113,6 +113,9 @@ class Desk(Learnt):
     async def explain(self, case_id: str) -> Explanation | None:
         return explanation_rules.explain(explanation_brief()) if case_id == CASE else None
 
+    async def why_not(self, case_id: str) -> tuple[str, ...]:
+        return REFUSAL if case_id == REFUSED else ()
+
     async def changes(self, since: date) -> Changes | None:
         if self.empty:
             return None
@@ -150,6 +153,7 @@ HELD = PositionFacts(
     market_value=Decimal("19200.00"),
     unrealised=Decimal("120.00"), sector="Energy", strategy="trend", case_id=CASE, stop_price=Decimal("122.41"),
 )  # fmt: skip
+REFUSAL = ("Buy 150 IBM by trend was blocked: the reviewer vetoed it.", "Only 1,250,000 is traded in it a day.")
 WAITS = WaitingFacts(
     approval_id="appr_0000000000000001", case_id=CASE, symbol="IBM", side="buy", quantity=150,
     notional=Decimal("19054.50"), strategy="trend", given=0, required=1, sessions_left=1,
@@ -169,18 +173,6 @@ async def said(question: str, tools: OperatorTools, context: Context | None = No
 def reply(found: list[Piece]) -> Reply:
     assert isinstance(found[-1], Reply)
     return found[-1]
-
-
-async def test_why_not_tells_the_fate_of_the_case_and_on_whose_word() -> None:
-    refused = case(
-        REFUSED, state="blocked", reason="vetoed", verdict="veto", fills=(), decisions=(), excess_return=None,
-        reasons=(ReviewReason(code="illiquid", text="Only 1,250,000 is traded in it a day."),),
-    )  # fmt: skip
-    text = await said("Why did we not buy IBM?", Desk(cases=(refused, case())))
-    assert REFUSED in text
-    assert "was blocked: the reviewer vetoed it" in text
-    assert "Only 1,250,000 is traded" in text
-    assert f"Other cases in IBM: {CASE}" in text
 
 
 async def test_why_tells_thesis_review_decision_and_fill() -> None:
@@ -394,5 +386,6 @@ def test_the_tools_read_and_only_propose_writes() -> None:
     offered = {name for name in vars(OperatorTools) if not name.startswith("_")}
     assert offered == {
         "universe", "desk", "positions", "exposure", "risk", "limits_used", "waiting", "find_cases", "case", "explain",
-        "changes", "findings", "pace", "lessons", "suppose_limit", "suppose_order", "suppose_shock", "propose",
+        "why_not", "changes", "findings", "pace", "lessons", "suppose_limit", "suppose_order", "suppose_shock",
+        "propose",
     }  # fmt: skip

@@ -32,13 +32,28 @@ export interface ModelDecision {
   excess_return: number | null;
 }
 
+export interface ModelCost {
+  calls: number;
+  input_tokens: number;
+  output_tokens: number;
+  money: string | null;
+  median_latency_ms: number | null;
+}
+
+export interface AgentCost {
+  agent: string;
+  unusable: number;
+  cost: ModelCost;
+}
+
 export interface Scorecard {
   run: string | null;
   reviews: number;
   changed: number;
   overruled: number;
   abstained: number;
-  cost: { calls: number; input_tokens: number; output_tokens: number; money: string | null; median_latency_ms: number | null };
+  cost: ModelCost;
+  agents: AgentCost[];
   money_per_change: string | null;
   groups: ScoreGroup[];
   conclusion: string;

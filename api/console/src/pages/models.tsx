@@ -1,5 +1,5 @@
 import { useResource } from "../api/live";
-import type { ModelBudget, ModelDecision, ScoreGroup, Scorecard } from "../api/models";
+import type { AgentCost, ModelBudget, ModelDecision, ScoreGroup, Scorecard } from "../api/models";
 import { decimal, NONE, number, percent, words } from "../lib/format";
 import { link } from "../lib/router";
 import { day } from "../lib/time";
@@ -42,6 +42,7 @@ function ScorecardPanel() {
           <Decisions items={data.decisions} />
         </>
       )}
+      {data && data.agents.length > 0 && <Agents items={data.agents} />}
     </Panel>
   );
 }
@@ -66,6 +67,32 @@ function Groups({ groups }: { groups: readonly ScoreGroup[] }) {
               <td data-label="Lost" className="num">{number(group.sign_test.below_zero, 0)}</td>
               <td data-label="Won" className="num">{number(group.sign_test.above_zero, 0)}</td>
               <td data-label="Sign test p" className="num">{group.sign_test.p_value === null ? NONE : number(group.sign_test.p_value, 3)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Agents({ items }: { items: readonly AgentCost[] }) {
+  return (
+    <div className="scroll">
+      <table data-testid="scorecard-agents" className="stacked">
+        <thead>
+          <tr>
+            <th>Agent</th><th className="num">Calls</th><th className="num">Without a usable answer</th><th className="num">Tokens</th>
+            <th className="num">Money</th>
+          </tr>
+        </thead>
+        <tbody>
+          {items.map(({ agent, unusable, cost }) => (
+            <tr key={agent}>
+              <td data-label="Agent">{words(agent)}</td>
+              <td data-label="Calls" className="num">{number(cost.calls, 0)}</td>
+              <td data-label="Without a usable answer" className="num">{number(unusable, 0)}</td>
+              <td data-label="Tokens" className="num">{number(cost.input_tokens + cost.output_tokens, 0)}</td>
+              <td data-label="Money" className="num">{cost.money === null ? NONE : decimal(cost.money, 4)}</td>
             </tr>
           ))}
         </tbody>
