@@ -18,8 +18,9 @@ from pipeline.order_ends import end_order
 from pipeline.store import Store
 from pipeline.submission import OpenMarket
 from tests.pipeline import life
-from tests.pipeline.life import code_of, say
-from tools.execution.algorithms.types import Context, SessionVolume, Window
+from tests.pipeline.life import say
+from tools.execution.algorithms.twap import Twap
+from tools.execution.algorithms.types import Context, Parent, SessionVolume, Window
 from tools.execution.types import OrderState
 from tools.types import CaseState
 
@@ -27,6 +28,7 @@ DAYS = [life.OPEN_TICK.as_of + timedelta(days=number) for number in range(3)]
 WINDOWS = tuple(Window(session=at.date(), start=at, end=at + timedelta(hours=6)) for at in DAYS)
 VOLUMES = tuple(SessionVolume(session=life.SESSION - timedelta(days=n), volume=1_000_000) for n in range(5))
 CONTEXT = Context(windows=WINDOWS, daily=VOLUMES, participation=Decimal("0.1"))
+PLAN = Twap().plan(Parent(parent_id="p", symbol="IBM", side="buy", quantity=100), CONTEXT)
 
 
 def opening(day: int, price: str = "120.6") -> OpenMarket:
@@ -44,9 +46,8 @@ def parent(store: Store, monkeypatch: pytest.MonkeyPatch) -> ParentRow:
         case = session.get_one(CaseRow, question.case_id)
         row = parents.open_parent(
             session, session.get_one(RunRow, life.RUN), session.exec(select(GrantRow)).one(), case_id=case.id,
-            symbol="IBM", side="buy", quantity=100, at=life.OPEN_TICK,
+            symbol="IBM", side="buy", quantity=100, at=life.OPEN_TICK, plan=PLAN.model_dump(mode="json"),
         )  # fmt: skip
-        slices.plan(session, row, "twap", CONTEXT)
         advance(
             session, case, CaseState.SUBMITTED, content={}, desk_time=life.OPEN_TICK.as_of, stage=Stage.SUBMIT
         )  # fmt: skip
@@ -69,6 +70,7 @@ def end(store: Store, attempt: int, filled: int) -> None:
         order = session.exec(select(OrderRow).where(OrderRow.attempt == attempt)).one()
         order.filled_quantity = filled
         end_order(session, order, OrderState.EXPIRED, "participation_cap", life.OPEN_TICK)
+    life.hold(store, filled)
 
 
 def case(store: Store) -> CaseRow:
@@ -128,11 +130,3 @@ def test_a_child_beyond_the_budget_is_refused_with_a_finding(store: Store, paren
     assert send(store, opening(0)) == 0
     assert life.findings(store) == ["budget_exceeded"]
     assert orders(store) == []
-
-
-def test_a_parent_is_planned_once_by_an_algorithm_that_exists(store: Store, parent: ParentRow) -> None:
-    with store.db.write() as session:
-        row = session.get_one(ParentRow, parent.id)
-        assert code_of(lambda: slices.plan(session, row, "guess", CONTEXT)) == "unknown_algorithm"
-        row.drawn = 1
-        assert code_of(lambda: slices.plan(session, row, "vwap", CONTEXT)) == "parent_working"
