@@ -31,6 +31,7 @@ from api.routes import (
     ledger,
     models,
     notifications,
+    parents,
     people,
     reconciliation,
     replays,
@@ -74,8 +75,8 @@ def _operation_id(route: APIRoute) -> str:
 
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, evidence, chat, halts, law, changes,
-    ledger, book, findings, risk, reconciliation, day, notifications, sla, replays, reports, strategies, drills,
-    tickets, models,
+    ledger, book, parents, findings, risk, reconciliation, day, notifications, sla, replays, reports, strategies,
+    drills, tickets, models,
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from memory.tables import CaseRow, ParentRow, RunRow
 from pipeline import parents
 from pipeline.approvals import clean_reason
 from pipeline.order_ends import desk_tick
-from pipeline.roles import Role
+from pipeline.roles import Role, Scope
 from pipeline.standing import confirm
 from pipeline.store import Principal, Store
 from pipeline.submission import cancel_order
@@ -49,6 +49,13 @@ def stop(store: Store, key: str, *, principal: Principal, reason: str) -> Parent
                     cancel_order(session, order)
     store.publish_head()
     return parent
+
+
+def right_needed(store: Store, key: str) -> tuple[Role, Scope]:
+    """The role and the scope of a key that stopping this worked order takes; ApprovalError(unknown)."""
+    with store.db.read() as session:
+        role = role_needed(session.get_one(CaseRow, find(session, key).case_id))
+    return role, "decide" if role == "approver" else "halt"
 
 
 def role_needed(case: CaseRow) -> Role:

@@ -103,7 +103,7 @@ def _proposal(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
         how = proposal.working
         builder.say(
             "sizing",
-            f"It is worked by {how.algorithm.upper()} over {how.sessions} sessions, one order at each open, each at "
+            f"It is worked by {how.algorithm} over {how.sessions} sessions, one order at each open, each at "
             f"most {percent(how.participation)} of the volume that its session leads one to expect and checked anew; "
             "it can be stopped at any of them.",
             own,

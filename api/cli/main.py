@@ -25,6 +25,7 @@ from api.cli import (
     machine,
     models,
     notify,
+    orders,
     people,
     policy,
     reconcile,
@@ -73,6 +74,7 @@ for area in (
     notify,
     strategies,
     ticket,
+    orders,
 ):
     area.register(app)
 
