@@ -32,9 +32,7 @@ def checked_view(
     )  # fmt: skip
 
 
-def _orders(
-    session: Session, run: RunRow, tick: Tick, window_s: float, without: str | None
-) -> tuple[OwnOrder, ...]:
+def _orders(session: Session, run: RunRow, tick: Tick, window_s: float, without: str | None) -> tuple[OwnOrder, ...]:
     since = tick.as_of - timedelta(seconds=window_s)
     rows = session.exec(
         select(OrderRow)

@@ -38,11 +38,6 @@ class Filled(NamedTuple):
     average_price: Decimal | None
 
 
-def parent_id(run_id: str, case_id: str, grant_id: str) -> str:
-    """The id that the parent of a grant has: known before it is opened, so that a plan can name it."""
-    return stable_id("parent", run_id, case_id, grant_id)
-
-
 def open_parent(
     session: Session,
     run: RunRow,
@@ -58,7 +53,7 @@ def open_parent(
     """Take the grant, once, as a parent of `quantity` shares. ExecutionError grant_exceeded or grant_spent."""
     grants.consume(session, grant, quantity)
     row = ParentRow(
-        id=parent_id(run.id, case_id, grant.id), run_id=run.id, case_id=case_id, grant_id=grant.id,
+        id=stable_id("parent", run.id, case_id, grant.id), run_id=run.id, case_id=case_id, grant_id=grant.id,
         symbol=symbol, side=side, quantity=quantity, plan=None if plan is None else dict(plan), opened=at.as_of,
     )  # fmt: skip
     session.add(row)
@@ -145,9 +140,9 @@ def end_plan(
     append(
         session,
         Entry(
-            kind=f"parent.{status}", step=f"parent:{parent.id}", case_id=case.id, run_id=parent.run_id,
-            desk_time=desk_time, stage=Stage.ORDER, envelope=envelope or {},
-            content={"parent": parent.id, "reason": reason, "filled": total, "of": parent.quantity, **(by or {})},
+            kind=f"parent.{status}", step=f"plan:{status}", case_id=case.id, run_id=parent.run_id,
+            desk_time=desk_time, stage=Stage.ORDER, envelope={"parent": parent.id, **(envelope or {})},
+            content={"reason": reason, "filled": total, "of": parent.quantity, **(by or {})},
         ),
     )  # fmt: skip
     if case.state == CaseState.SUBMITTED.value and all(OrderState(row.state) in TERMINAL for row in rows):

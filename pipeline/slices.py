@@ -83,11 +83,11 @@ def _next_child(
     if why is None and quantity <= 0:
         why = "other orders leave the position already"
     if why is not None:
-        _note_held(session, parent, case, due, why, now_open)
+        _note_held(session, case, due, why, now_open)
         return 0
     request = add_child(session, run, case, parent, quantity, due.number + 1, now_open.tick)
     content = {
-        "parent": parent.id, "slice": due.number, "slices": len(plan.slices), "drawn": parent.drawn,
+        "slice": due.number, "slices": len(plan.slices), "drawn": parent.drawn,
         "of": parent.quantity, "client_order_id": request.client_order_id, "order": request,
     }  # fmt: skip
     _remember(session, case, "order.child", f"child:{due.number}", content, now_open)
@@ -192,11 +192,11 @@ def _beyond_stop(session: Session, case: CaseRow, price: Decimal) -> bool:
     return price <= row.stop_price if row.quantity > 0 else price >= row.stop_price
 
 
-def _note_held(session: Session, parent: ParentRow, case: CaseRow, due: Slice, why: str, now_open: OpenMarket) -> None:
+def _note_held(session: Session, case: CaseRow, due: Slice, why: str, now_open: OpenMarket) -> None:
     step = f"held:{due.number}"
     known = select(LedgerRow.seq).where(LedgerRow.case_id == case.id, LedgerRow.step == step)
     if session.exec(known).first() is None:
-        content = {"parent": parent.id, "slice": due.number, "quantity": due.quantity, "reason": why}
+        content = {"slice": due.number, "quantity": due.quantity, "reason": why}
         _remember(session, case, HELD, step, content, now_open)
 
 

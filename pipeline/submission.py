@@ -78,7 +78,7 @@ def submit_case(store: Store, market: MarketData, law: InForce, case_id: str, no
         made: Plan | None = None
         if grant is not None and not wrong and not why:
             try:
-                made = _planned(market, case, grant, now_open)
+                made = _planned(market, case, now_open)
             except ExecutionError as error:
                 why = f"it cannot be worked as approved: {error.message}"
         if wrong:
@@ -150,12 +150,12 @@ def _no_longer_good(
     return asks_more(law, approval, people_of(session, approval))
 
 
-def _planned(market: MarketData, case: CaseRow, grant: GrantRow, now_open: OpenMarket) -> Plan | None:
+def _planned(market: MarketData, case: CaseRow, now_open: OpenMarket) -> Plan | None:
     how, tick = case.order.working, now_open.tick
     if how is None:
         return None
     return plan_of(
-        market, case.order, how, parents.parent_id(case.run_id, case.id, grant.id), tick.session, as_of=tick.as_of,
+        market, case.order, how, case.id, tick.session, as_of=tick.as_of,
         arrival_price=now_open.opens.get(case.symbol),
     )  # fmt: skip
 
@@ -177,11 +177,11 @@ def _write_order(
         request = add_child(session, run, case, parent, case.order.quantity, 1, now_open.tick)
         written: dict[str, Any] = {"client_order_id": request.client_order_id, "order": request}
     else:
-        written = {"parent": parent.id, "plan": made}
+        written = {"plan": made}
     _note_disabled(session, run, case, law, now_open.tick)
     advance(
         session, case, CaseState.SUBMITTED, desk_time=now_open.tick.as_of, stage=Stage.SUBMIT,
-        content={**written, **_newer(law, grant)}, envelope={"grant": grant.id},
+        content={**written, **_newer(law, grant)}, envelope={"grant": grant.id, "parent": parent.id},
     )  # fmt: skip
 
 

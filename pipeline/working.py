@@ -26,14 +26,14 @@ VOLUME_SESSIONS = 60
 
 
 def plan_of(
-    market: MarketData, order: Proposal, how: Working, parent_id: str, first: date, *, as_of: datetime,
+    market: MarketData, order: Proposal, how: Working, case_id: str, first: date, *, as_of: datetime,
     arrival_price: Decimal | None = None,
 ) -> Plan:  # fmt: skip
-    """Plan an order over the sessions from `first` on, knowing what is known at `as_of`.
+    """Plan the order of a case over the sessions from `first` on, knowing what is known at `as_of`.
 
     Raises ExecutionError `too_few_sessions` where the market ends before, and what the planners raise.
     """
-    parent = Parent(parent_id=parent_id, symbol=order.symbol, side=order.side, quantity=order.quantity)
+    parent = Parent(parent_id=case_id, symbol=order.symbol, side=order.side, quantity=order.quantity)
     made = ALGORITHMS[how.algorithm].plan(parent, context_of(market, order.symbol, how, first, as_of))
     return made.model_copy(update={"arrival_price": arrival_price})
 

@@ -10,8 +10,8 @@ import pytest
 from sqlmodel import col, select
 
 from memory.ledger import Stage
-from memory.tables import CaseRow, GrantRow, OrderRow, ParentRow, RunRow
-from pipeline import halt, parents, slices
+from memory.tables import CaseRow, GrantRow, LedgerRow, OrderRow, ParentRow, RunRow
+from pipeline import halt, halt_release, parents, slices
 from pipeline.activation import in_force
 from pipeline.cases import advance
 from pipeline.order_ends import end_order
@@ -114,8 +114,105 @@ def test_a_child_that_may_not_go_is_left_out(store: Store, parent: ParentRow, wh
         now_open = replace(now_open, opens={})
     if why == "limits":
         now_open = replace(now_open, adv={})
-    assert send(store, now_open) == 0
+    assert [send(store, now_open), send(store, now_open)] == [0, 0]
     assert orders(store) == []
+    assert [row.step for row in kept(store, slices.HELD)] == ["held:0"]
+
+
+def test_what_was_held_back_is_caught_up_with_once_it_may_go(store: Store, parent: ParentRow) -> None:
+    send(store, opening(0, "150"))
+    send(store, opening(1))
+    assert orders(store) == [(2, 67)]
+
+
+@pytest.mark.parametrize("left", [60, 0])
+def test_a_plan_ends_when_something_else_moved_the_position(store: Store, parent: ParentRow, left: int) -> None:
+    send(store, opening(0))
+    end(store, 1, 34)
+    life.hold(store, left)
+    assert send(store, opening(1)) == 0
+    assert told(store) == ("stopped", f"exposure in IBM is {left} instead of the 34 that its children made it")
+    assert case(store).state == "done"
+
+
+def test_a_plan_ends_when_the_position_is_being_left(store: Store, parent: ParentRow) -> None:
+    send(store, opening(0))
+    end(store, 1, 34)
+    with store.db.write() as session:
+        leaving = session.exec(select(OrderRow)).one().model_dump() | {"client_order_id": "x", "leg": "exit"}
+        session.add(OrderRow.model_validate(leaving | {"state": "new", "filled_quantity": 0, "parent_id": None}))
+    assert send(store, opening(1)) == 0
+    assert told(store) == ("stopped", "IBM is being left")
+
+
+def test_a_child_is_held_back_where_the_open_triggers_the_stop_of_what_is_held(store: Store, parent: ParentRow) -> None:
+    send(store, opening(0))
+    end(store, 1, 34)
+    life.hold(store, 34, stop_price=Decimal("119"))
+    assert send(store, opening(1, "118.5")) == 0
+    assert send(store, opening(1, "119.5")) == 1
+
+
+def test_the_stop_of_earlier_children_does_not_count_as_an_order_against_the_next(
+    store: Store, parent: ParentRow
+) -> None:
+    send(store, opening(0))
+    end(store, 1, 34)
+    with store.db.write() as session:
+        first = session.exec(select(OrderRow)).one()
+        stop = first.body.model_copy(
+            update={"client_order_id": "s", "side": "sell", "order_type": "stop", "stop_price": Decimal(114), "time_in_force": "gtc"}
+        )
+        session.add(
+            OrderRow.model_validate(
+                first.model_dump() | {"client_order_id": "s", "leg": "stop", "side": "sell", "state": "new",
+                "stop_price": Decimal(114), "parent_id": None, "body": stop}
+            )
+        )  # fmt: skip
+    assert send(store, opening(1)) == 1
+
+
+def test_what_was_altered_after_the_approval_sends_nothing_more(store: Store, parent: ParentRow) -> None:
+    send(store, opening(0))
+    end(store, 1, 34)
+    life.tamper(store, "UPDATE cases SET body = replace(body, '\"quantity\":100', '\"quantity\":99')")
+    life.tamper(store, "UPDATE grants SET signature = 'x'")
+    assert send(store, opening(1)) == 0
+    assert told(store)[0] == "stopped"
+    assert life.findings(store) == ["tampered"]
+
+
+@pytest.mark.parametrize("action", ["reduce_only", "flatten"])
+def test_a_halt_that_leaves_only_reductions_ends_the_plan(store: Store, parent: ParentRow, action: halt.Action) -> None:
+    halt.engage(store, action=action, reason="test", principal=life.BOB)
+    assert told(store) == ("stopped", "a halt left only reductions")
+    assert case(store).state == "cancelled"
+
+
+def test_a_halt_that_does_not_name_it_leaves_the_plan_alone(store: Store, parent: ParentRow) -> None:
+    halt.engage(
+        store, action="reduce_only", reason="test", principal=life.BOB, scope="strategy", target="reversion"
+    )  # fmt: skip
+    assert told(store) == ("open", None)
+
+
+def test_what_a_halt_held_back_ends_with_its_release(store: Store, parent: ParentRow) -> None:
+    halt.engage(store, action="no_new", reason="test", principal=life.BOB)
+    assert send(store, opening(0)) == 0
+    halt_release.release(store, reason="calm again", principal=life.ANN)
+    assert send(store, opening(1)) == 0
+    assert told(store)[0] == "stopped"
+
+
+def kept(store: Store, kind: str) -> list[LedgerRow]:
+    with store.db.read() as session:
+        return list(session.exec(select(LedgerRow).where(LedgerRow.kind == kind)).all())
+
+
+def told(store: Store) -> tuple[str, str | None]:
+    with store.db.read() as session:
+        row = session.exec(select(ParentRow)).one()
+        return row.status, row.reason
 
 
 def test_a_stopped_parent_sends_no_more(store: Store, parent: ParentRow) -> None:
