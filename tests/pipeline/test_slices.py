@@ -161,7 +161,13 @@ def test_the_stop_of_earlier_children_does_not_count_as_an_order_against_the_nex
     with store.db.write() as session:
         first = session.exec(select(OrderRow)).one()
         stop = first.body.model_copy(
-            update={"client_order_id": "s", "side": "sell", "order_type": "stop", "stop_price": Decimal(114), "time_in_force": "gtc"}
+            update={
+                "client_order_id": "s",
+                "side": "sell",
+                "order_type": "stop",
+                "stop_price": Decimal(114),
+                "time_in_force": "gtc",
+            }  # fmt: skip
         )
         session.add(
             OrderRow.model_validate(
