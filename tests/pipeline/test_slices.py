@@ -167,7 +167,7 @@ def test_the_stop_of_earlier_children_does_not_count_as_an_order_against_the_nex
                 "order_type": "stop",
                 "stop_price": Decimal(114),
                 "time_in_force": "gtc",
-            }  # fmt: skip
+            }
         )
         session.add(
             OrderRow.model_validate(

@@ -45,7 +45,7 @@ export function Worked({ id }: { id: string }) {
         <b>{shares(data.filled)} of {shares(data.quantity)}</b> filled{" "}
         <span className="muted">{data.algorithm.toUpperCase()} over {data.sessions} sessions, at most {sharePercent(data.participation, 1)} of expected volume</span>
       </p>
-      {data.reason && <p>{data.reason}</p>}
+      {data.reason && data.remaining > 0 && <p>{data.reason}</p>}
       <Slices items={data.slices} />
       <CostLine cost={data.cost} unknown={data.cost_unknown} />
       {data.status === "open" && <StopForm parent={data} reload={reload} />}
@@ -62,7 +62,7 @@ function Slices({ items }: { items: readonly Slice[] }) {
     <div className="scroll">
       <table data-testid="slices">
         <thead>
-          <tr><th>Session</th><th className="num">Planned</th><th className="num">Sent</th><th className="num">Filled</th><th className="num">Average</th><th>State</th></tr>
+          <tr><th>Session</th><th className="num">Planned</th><th className="num">Sent</th><th className="num">Filled</th><th className="num phone-hide">Average</th><th>State</th></tr>
         </thead>
         <tbody>
           {items.map((item) => (
@@ -71,7 +71,7 @@ function Slices({ items }: { items: readonly Slice[] }) {
               <td className="num">{shares(item.planned)}</td>
               <td className="num">{item.sent ? shares(item.sent) : NONE}</td>
               <td className="num">{item.sent ? shares(item.filled) : NONE}</td>
-              <td className="num">{money(item.average_price)}</td>
+              <td className="num phone-hide">{money(item.average_price)}</td>
               <td><Tag tone={SLICE[item.state]}>{words(item.state)}</Tag>{item.reason && <span className="muted"> {item.reason}</span>}</td>
             </tr>
           ))}
@@ -85,7 +85,7 @@ function CostLine({ cost, unknown }: { cost: Cost | null; unknown: string | null
   if (!cost) return unknown ? <p className="foot">What it cost is not known: {unknown}</p> : null;
   return (
     <>
-      <dl className="facts" data-testid="worked-cost">
+      <dl className="facts after-table" data-testid="worked-cost">
         <div><dt>Against arrival at {money(cost.arrival_price)}</dt><dd>{bps(cost.arrival_bps)}</dd></div>
         <div><dt>Against interval VWAP of {money(cost.interval_vwap)}</dt><dd>{bps(cost.vwap_bps)}</dd></div>
         <div><dt>With fees and what was left undone</dt><dd>{bps(cost.shortfall_bps)}, {signedMoney(cost.shortfall)}</dd></div>
