@@ -244,7 +244,7 @@ def test_what_it_cost_is_the_fills_against_the_first_open_and_against_daily_bars
     bars = [market.bars(day, market.tick(day, "close").as_of)["IBM"] for day in days]
     opens = [market.opens(market.tick(day, "open"))["IBM"] for day in days]
     traded = sum((((bar.high + bar.low + bar.close) / 3) * bar.volume for bar in bars), Decimal(0))
-    assert (cost.filled, cost.arrival_price, cost.opportunity_cost) == (BOUGHT, opens[0], 0)
+    assert (cost.filled, cost.arrival_price, cost.opportunity_cost) == (BOUGHT, opens[0], Decimal(0))
     assert cost.interval_vwap is not None
     assert abs(cost.interval_vwap - traded / sum(bar.volume for bar in bars)) < Decimal("0.0001")
     assert cost.average_price is not None
