@@ -18,25 +18,14 @@ def worked(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
     seeded.store.db.dispose()
 
 
-def test_the_list_names_worked_orders_and_the_newest_single_ones(quarterdeck: Quarterdeck) -> None:
-    ran = quarterdeck("orders")
-    assert ran.status == 0
-    assert PARENT in ran.out
-    assert "twap, 2 of 3 sessions" in ran.out
-    assert "ord_1" in ran.out
-    assert quarterdeck("orders", "--json").json["parents"]["total"] == 1
-
-
-def test_one_worked_order_is_shown_with_its_slices_and_its_cost(quarterdeck: Quarterdeck) -> None:
-    out = quarterdeck("orders", "show", CASE).out
-    assert "held back" in out
-    assert "a halt is in force" in out
-    assert "50.00 bps (120.60 against 120.00)" in out
-    assert "daily bars" in out
-
-
-def test_stopping_says_so_and_an_unknown_id_is_refused(quarterdeck: Quarterdeck) -> None:
+def test_worked_orders_are_listed_shown_and_stopped(quarterdeck: Quarterdeck) -> None:
+    listed, shown = quarterdeck("orders").out, quarterdeck("orders", "show", CASE).out
+    for said in (PARENT, "twap, 2 of 3 sessions", "ord_1"):
+        assert said in listed
+    for said in ("held back", "a halt is in force", "50.00 bps (120.60 against 120.00)", "daily bars"):
+        assert said in shown
     assert "stopped (local operator: enough)" in quarterdeck("orders", "stop", PARENT, "--reason", "enough").out
+    assert quarterdeck("orders", "--json").json["parents"]["items"][0]["status"] == "stopped"
     refused = quarterdeck("orders", "stop", "nothing", "--reason", "enough")
     assert (refused.status, "unknown" in refused.err) == (2, True)
 
