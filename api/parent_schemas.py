@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from api.schemas import Body, Money, Text
 from pipeline.roles import Role
 
+ParentStatus = Literal["open", "done", "stopped"]
 SliceState = Literal["planned", "working", "filled", "partly_filled", "not_filled", "held_back", "left_out"]
 
 
@@ -92,7 +93,7 @@ class ParentBody(BaseModel):
     filled: int
     remaining: int
     average_price: Money | None
-    status: Literal["open", "done", "stopped"]
+    status: ParentStatus
     reason: str | None
     role_to_stop: Role
     opened: datetime

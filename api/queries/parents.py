@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Query
+from pydantic import TypeAdapter
 from sqlmodel import Session, col, select
 
 from api.paging import Order, Page, select_page
-from api.parent_schemas import ChildCostBody, CostBody, ParentBody, ParentDetail, SliceBody, SliceState
+from api.parent_schemas import ChildCostBody, CostBody, ParentBody, ParentDetail, ParentStatus, SliceBody, SliceState
 from api.queries.book import SymbolQuery
 from api.queries.runs import run_filter
 from memory.tables import CaseRow, FillRow, LedgerRow, OrderRow, ParentRow, RunRow
@@ -23,11 +24,13 @@ from tools.execution.algorithms.cost_report import CostReport
 from tools.execution.algorithms.types import Plan, Slice
 from tools.execution.types import TERMINAL, Fill, OrderState
 
+_STATUS: TypeAdapter[ParentStatus] = TypeAdapter(ParentStatus)
+
 
 class ParentQuery(SymbolQuery):
     """Filters of /parents."""
 
-    status: Annotated[Literal["open", "done", "stopped"] | None, Query()] = None
+    status: Annotated[ParentStatus | None, Query()] = None
 
 
 def list_parents(store: Store, query: ParentQuery) -> Page[ParentBody]:
@@ -70,7 +73,7 @@ def parent_body(session: Session, row: ParentRow) -> ParentBody:
         risk_effect=case.risk_effect, strategy=case.strategy, algorithm=plan.algorithm, basis=plan.basis,
         sessions=len(plan.slices), participation=how.participation if how else None, quantity=row.quantity,
         sent=sum(order.quantity for order in rows), filled=total.quantity, remaining=row.quantity - total.quantity,
-        average_price=total.average_price, status=row.status, reason=row.reason,
+        average_price=total.average_price, status=_STATUS.validate_python(row.status), reason=row.reason,
         role_to_stop=stopping.role_needed(case), opened=row.opened,
         slices=[_slice(item, children.get(item.number), held.get(item.number), past) for item in plan.slices],
     )  # fmt: skip

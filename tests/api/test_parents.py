@@ -9,8 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.queries import parents as queries
-from api.routes import tickets as ticket_routes
 from memory.tables import CaseRow, ParentRow
+from pipeline import tickets
 from pipeline.store import Store
 from tests.people_help import add, key_of, make_passwords_cheap
 from tools.errors import ConfigError
@@ -116,7 +116,7 @@ def test_a_ticket_says_how_it_is_to_be_worked(client: TestClient, monkeypatch: p
         wishes.append(wish)
         raise ConfigError("far enough", code="stop")
 
-    monkeypatch.setattr(ticket_routes.tickets, "propose", propose)
+    monkeypatch.setattr(tickets, "propose", propose)
     body = {"symbol": "IBM", "side": "buy", "quantity": 100, "reason": "a hedge"}
     how = {"algorithm": "vwap", "sessions": 4}
     client.post("/api/v1/tickets", json={**body, "working": how})

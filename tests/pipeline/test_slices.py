@@ -14,6 +14,7 @@ from memory.tables import CaseRow, GrantRow, LedgerRow, OrderRow, ParentRow, Run
 from pipeline import halt, halt_release, parents, slices
 from pipeline.activation import in_force
 from pipeline.cases import advance
+from pipeline.halt_scope import Action
 from pipeline.order_ends import end_order
 from pipeline.store import Store
 from pipeline.submission import OpenMarket
@@ -189,7 +190,7 @@ def test_what_was_altered_after_the_approval_sends_nothing_more(store: Store, pa
 
 
 @pytest.mark.parametrize("action", ["reduce_only", "flatten"])
-def test_a_halt_that_leaves_only_reductions_ends_the_plan(store: Store, parent: ParentRow, action: halt.Action) -> None:
+def test_a_halt_that_leaves_only_reductions_ends_the_plan(store: Store, parent: ParentRow, action: Action) -> None:
     halt.engage(store, action=action, reason="test", principal=life.BOB)
     assert told(store) == ("stopped", "a halt left only reductions")
     assert case(store).state == "cancelled"
