@@ -32,6 +32,7 @@ from api.routes import (
     lessons,
     models,
     notifications,
+    parents,
     people,
     reconciliation,
     replays,
@@ -75,8 +76,8 @@ def _operation_id(route: APIRoute) -> str:
 
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, evidence, chat, halts, law, changes,
-    ledger, book, findings, risk, reconciliation, day, notifications, sla, replays, reports, strategies, drills,
-    tickets, models, lessons,
+    ledger, book, parents, findings, risk, reconciliation, day, notifications, sla, replays, reports, strategies,
+    drills, tickets, models, lessons,
 )  # fmt: skip
 
 

@@ -146,6 +146,7 @@ def _finish_case(session: Session, order: OrderRow, total: int, fill: Fill) -> N
         session, case, CaseState.DONE, content={"filled": filled, "average_price": average}, desk_time=fill.at,
         stage=Stage.FILL,
     )  # fmt: skip
+    parents.close(session, order)
 
 
 def _report_excess(session: Session, run: RunRow, order: OrderRow, before: OrderState, fill: Fill, tick: Tick) -> None:

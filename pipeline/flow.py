@@ -19,19 +19,20 @@ from tools.types import Tick
 def checked_view(
     session: Session, run: RunRow, market: MarketData, tick: Tick, limits: Limits, without: str | None = None
 ) -> PortfolioView:
-    """The book with everything that the controls of an order ask for; the order's own case is `without`."""
+    """The book with everything that the controls of an order ask for; the order's own case is `without`, its children
+    and their protective stop among it."""
     view = portfolio_view(session, run, market, without)
     return view.model_copy(
         update={
             "settled_cash": _settled_cash(session, run, market, tick, limits),
-            "orders": _orders(session, run, tick, max(MINUTE, float(limits.duplicate_window_seconds))),
+            "orders": _orders(session, run, tick, max(MINUTE, float(limits.duplicate_window_seconds)), without),
             "trades_today": _trades_today(session, run, market, tick), "loss_streak": run.loss_streak,
             "automatic_executions": automatic_executions(session, run.id),
         }
     )  # fmt: skip
 
 
-def _orders(session: Session, run: RunRow, tick: Tick, window_s: float) -> tuple[OwnOrder, ...]:
+def _orders(session: Session, run: RunRow, tick: Tick, window_s: float, without: str | None) -> tuple[OwnOrder, ...]:
     since = tick.as_of - timedelta(seconds=window_s)
     rows = session.exec(
         select(OrderRow)
@@ -45,6 +46,7 @@ def _orders(session: Session, run: RunRow, tick: Tick, window_s: float) -> tuple
             price=row.body.limit_price or row.stop_price,
         )
         for row in rows
+        if row.case_id != without
     )  # fmt: skip
 
 
@@ -75,7 +77,7 @@ def _settled_cash(session: Session, run: RunRow, market: MarketData, tick: Tick,
 def automatic_executions(session: Session, run_id: str) -> dict[str, int]:
     """Entries by strategy that no person released, since somebody last enabled it."""
     counted = session.exec(
-        select(CaseRow.strategy, func.count())
+        select(CaseRow.strategy, func.count(func.distinct(CaseRow.id)))
         .join(OrderRow, col(OrderRow.case_id) == col(CaseRow.id))
         .join(ApprovalRow, col(ApprovalRow.case_id) == col(CaseRow.id))
         .where(CaseRow.run_id == run_id, OrderRow.leg == "entry", ApprovalRow.required == 0)

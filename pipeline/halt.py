@@ -20,6 +20,7 @@ from sqlmodel import Session, col, func, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import CaseRow, HaltRow
+from pipeline import parents
 from pipeline.halt_scope import ACTIONS, NARROW, Action, Nameable, Scope, concerns, in_force, require_sense
 from pipeline.heartbeats import resident
 from pipeline.notify.outbox import enqueue
@@ -187,7 +188,10 @@ def stopped_since(store: Store, session: Session, case: CaseRow, written: dateti
 def void_waiting(
     session: Session, halts: tuple[HaltRow, ...], why: str, desk_time: datetime | None = None
 ) -> tuple[str, ...]:
-    """Void the questions and unsent approvals that add risk and that these halts name; returns the cases."""
+    """Void the questions and unsent approvals that add risk and that these halts name; returns the cases.
+
+    Worked orders among them send no further child; what they filled stays.
+    """
     waiting = session.exec(select(CaseRow).where(col(CaseRow.state).in_(_WAITING)).order_by(col(CaseRow.id))).all()
     named = [c for c in waiting if c.risk_effect != "reduces" and any(concerns(session, row, c) for row in halts)]
     for case in named:
@@ -195,7 +199,16 @@ def void_waiting(
             session, case, why=why, desk_time=desk_time or halt_time(session), stage=Stage.HALT,
             detail={"halts": [row.id for row in halts if concerns(session, row, case)]},
         )  # fmt: skip
+    _stop_working(session, halts, why, desk_time)
     return tuple(case.id for case in named)
+
+
+def _stop_working(session: Session, halts: tuple[HaltRow, ...], why: str, desk_time: datetime | None) -> None:
+    """Let worked orders that add risk and that these halts name send no further child."""
+    for parent in parents.working(session):
+        case = session.get_one(CaseRow, parent.case_id)
+        if case.risk_effect != "reduces" and any(concerns(session, row, case) for row in halts):
+            parents.end_plan(session, parent, why, desk_time or halt_time(session))
 
 
 def halt_time(session: Session) -> datetime:

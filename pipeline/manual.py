@@ -14,7 +14,7 @@ from tools.strategy.drafting import band_around
 from tools.strategy.evidence import ATR_STEP, PRICE_STEP, features_evidence, money
 from tools.strategy.features import compute
 from tools.strategy.types import Features
-from tools.types import Evidence, PriceBand, Proposal, RiskEffect, Side
+from tools.types import Evidence, PriceBand, Proposal, RiskEffect, Side, Working
 
 STRATEGY = "manual"
 PREFIX = f"{STRATEGY}:"
@@ -62,12 +62,15 @@ def propose(
     as_of: datetime,
     stop_price: Decimal | None = None,
     limit_price: Decimal | None = None,
+    working: Working | None = None,
     strategy: str = STRATEGY,
 ) -> Manual:
     """Price a person's order at the last close; the tools stamp its `risk_effect`, never the person.
 
-    An entry without a stop gets the desk's own distance of ATR. A `limit_price` tightens the band from its side. Raises
-    ToolRejected `unknown_symbol` without prices, `bad_limit` and `bad_stop` for prices that make no sense.
+    An entry without a stop gets the desk's own distance of ATR. A `limit_price` tightens the band from its side. The
+    band of an order that is worked is wider by the square root of its sessions, as a random walk is, but ends before
+    the stop: a child whose open lies outside is held back. Raises ToolRejected `unknown_symbol` without prices,
+    `bad_limit` and `bad_stop` for prices that make no sense.
     """
     item = compute(market.panel(as_of, LOOKBACK)).get(symbol)
     if item is None or money(item.close) <= 0 or item.atr_14 <= 0:
@@ -78,14 +81,17 @@ def propose(
     price, atr = money(item.close), Decimal(repr(item.atr_14)).quantize(ATR_STEP)
     effect = effect_of(side, quantity, held)
     evidence = features_evidence(item, as_of)
+    stop = None if effect == "reduces" else _stop(side, price, atr, limits, stop_price)
+    reach = atr * Decimal(working.sessions).sqrt() if working else atr
+    band = _band(side, price, reach, limits, limit_price)
     proposal = Proposal(
         id=stable_id("prop", run_id, key, strategy, symbol, side), run_id=run_id,
         cycle_id=stable_id("cyc", run_id, key),
         kind="order.exit" if effect == "reduces" else "order.entry", strategy=strategy, symbol=symbol, side=side,
-        quantity=quantity, reference_price=price, band=_band(side, price, atr, limits, limit_price),
-        stop_price=None if effect == "reduces" else _stop(side, price, atr, limits, stop_price), atr=atr,
+        quantity=quantity, reference_price=price, stop_price=stop, atr=atr,
+        band=band if working is None or stop is None else _before_stop(band, side, stop),
         risk_effect=effect, horizon_sessions=HORIZON_SESSIONS, strength=0.5, confidence=0.5, thesis=reason,
-        evidence_ids=(evidence.id,), taint=False, as_of=as_of,
+        evidence_ids=(evidence.id,), taint=False, as_of=as_of, working=working,
     )  # fmt: skip
     return Manual(proposal, evidence, item)
 
@@ -105,6 +111,12 @@ def _band(side: Side, price: Decimal, atr: Decimal, limits: Limits, limit: Decim
             code="bad_limit",
         )
     return PriceBand(low=low, high=high)
+
+
+def _before_stop(band: PriceBand, side: Side, stop: Decimal) -> PriceBand:
+    if side == "buy":
+        return PriceBand(low=max(band.low, stop + PRICE_STEP), high=band.high)
+    return PriceBand(low=band.low, high=min(band.high, stop - PRICE_STEP))
 
 
 def _stop(side: Side, price: Decimal, atr: Decimal, limits: Limits, given: Decimal | None) -> Decimal:

@@ -58,7 +58,7 @@ def _write(session: Session, desk: Desk, work: CycleWork, cycle: Cycle, planted:
             if scaled is None:
                 state, reason = CaseState.BLOCKED, "scaled_to_zero"
             else:
-                proposal = scaled
+                proposal = _worked(scaled, desk, work)
                 supersede(session, proposal, work.tick.as_of)
         case = CaseRow(
             id=case_id_of(proposal), run_id=run.id, cycle_id=work.cycle_id, strategy=proposal.strategy,
@@ -82,6 +82,14 @@ def _write(session: Session, desk: Desk, work: CycleWork, cycle: Cycle, planted:
             stage=Stage.REVIEW, content={"cycle": work.cycle_id, "cases": dispositions},
         ),
     )  # fmt: skip
+
+
+def _worked(proposal: Proposal, desk: Desk, work: CycleWork) -> Proposal:
+    """The proposal as the limits file wants entries of its size worked."""
+    rule, item = desk.law.limits.working, work.features.get(proposal.symbol)
+    if rule is None or item is None:
+        return proposal
+    return rule.worked(proposal, Decimal(str(round(item.adv_20, 2))))
 
 
 def _disposition(

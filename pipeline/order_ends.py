@@ -53,6 +53,7 @@ def end_order(session: Session, order: OrderRow, state: OrderState, reason: str 
             session, case, CaseState.DONE if filled else CaseState.CANCELLED, content={"filled": filled},
             desk_time=tick.as_of, stage=Stage.ORDER, reason=None if filled else (reason or state.value),
         )  # fmt: skip
+        parents.close(session, order)
 
 
 def deny_unsent(

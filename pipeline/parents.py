@@ -8,22 +8,27 @@ filled. The budget is guarded by a conditional UPDATE and a CHECK, so that two p
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from memory.tables import GrantRow, OrderRow, ParentRow, RunRow
+from memory.ledger import Entry, Stage, append
+from memory.tables import CaseRow, GrantRow, OrderRow, ParentRow, RunRow
 from pipeline import grants
+from pipeline.cases import advance
 from pipeline.findings import raise_finding
 from pipeline.store import Store
 from tools.canonical import stable_id
 from tools.errors import ExecutionError
 from tools.execution.positions import AVERAGE_STEP
-from tools.types import Side, Tick
+from tools.execution.types import TERMINAL, OrderState
+from tools.types import CaseState, Side, Tick
 
-OPEN, STOPPED = "open", "stopped"
+OPEN, STOPPED, DONE = "open", "stopped", "done"
+"""A parent sends children while it is open. A plan that is over is done; whatever ends it before has stopped it."""
 
 
 class Filled(NamedTuple):
@@ -103,10 +108,64 @@ def redraw(session: Session, order: OrderRow, quantity: int) -> None:
     session.add(parent)
 
 
-def stop(session: Session, parent: ParentRow, reason: str) -> None:
-    """Let no further child be written; those that were go on or are cancelled as orders."""
-    parent.status, parent.reason = STOPPED, reason
-    session.add(parent)
+def stop(session: Session, parent: ParentRow, reason: str, status: str = STOPPED) -> bool:
+    """Let no further child be written; those that were go on or are cancelled as orders. False when it had ended."""
+    ended = session.connection().execute(
+        update(ParentRow)
+        .where(col(ParentRow.id) == parent.id, col(ParentRow.status) == OPEN)
+        .values(status=status, reason=reason)
+        .returning(col(ParentRow.id))
+    )
+    first = ended.first() is not None
+    session.refresh(parent)
+    return first
+
+
+def end_plan(
+    session: Session,
+    parent: ParentRow,
+    reason: str,
+    desk_time: datetime,
+    *,
+    status: str = STOPPED,
+    by: Mapping[str, Any] | None = None,
+    envelope: Mapping[str, Any] | None = None,
+) -> bool:
+    """Write no further child and record why, once; the case ends here, or with the last child that still lives."""
+    if not stop(session, parent, reason, status):
+        return False
+    rows = children(session, parent.id)
+    case = session.get_one(CaseRow, parent.case_id)
+    total = sum(row.filled_quantity for row in rows)
+    append(
+        session,
+        Entry(
+            kind=f"parent.{status}", step=f"plan:{status}", case_id=case.id, run_id=parent.run_id,
+            desk_time=desk_time, stage=Stage.ORDER, envelope={"parent": parent.id, **(envelope or {})},
+            content={"reason": reason, "filled": total, "of": parent.quantity, **(by or {})},
+        ),
+    )  # fmt: skip
+    if case.state == CaseState.SUBMITTED.value and all(OrderState(row.state) in TERMINAL for row in rows):
+        advance(
+            session, case, CaseState.DONE if total else CaseState.CANCELLED, content={"filled": total},
+            desk_time=desk_time, stage=Stage.ORDER, reason=None if total else reason,
+        )  # fmt: skip
+    return True
+
+
+def close(session: Session, order: OrderRow) -> None:
+    """Note that a plan is over, with the case that its last child just ended."""
+    parent = None if order.parent_id is None else session.get_one(ParentRow, order.parent_id)
+    if parent is not None and parent.plan is not None:
+        stop(session, parent, "the plan is over", DONE)
+
+
+def working(session: Session, run_id: str | None = None) -> tuple[ParentRow, ...]:
+    """Planned parents of which more children may come, by id; of one run or of all."""
+    query = select(ParentRow).where(ParentRow.status == OPEN, col(ParentRow.plan).is_not(None))
+    if run_id is not None:
+        query = query.where(ParentRow.run_id == run_id)
+    return tuple(session.exec(query.order_by(col(ParentRow.id))).all())
 
 
 def children(session: Session, parent_id: str) -> tuple[OrderRow, ...]:
@@ -120,6 +179,9 @@ def has_more(session: Session, order: OrderRow) -> bool:
     parent = None if order.parent_id is None else session.get_one(ParentRow, order.parent_id)
     if parent is None or parent.plan is None or parent.status != OPEN:
         return False
+    rows = children(session, parent.id)
+    if rows[-1].attempt >= len(parent.plan["slices"]):
+        return any(OrderState(row.state) not in TERMINAL for row in rows)
     return filled(session, order).quantity < parent.quantity
 
 

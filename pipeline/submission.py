@@ -26,9 +26,11 @@ from pipeline.overrides import overrides_of
 from pipeline.permissions import STAND_IN_PREFIX, require_stand_in_allowed
 from pipeline.store import Store, now
 from pipeline.voiding import void_case
+from pipeline.working import plan_of
 from tools.canonical import stable_id
 from tools.data.types import MarketData
-from tools.errors import ApprovalError
+from tools.errors import ApprovalError, ExecutionError
+from tools.execution.algorithms.types import Plan
 from tools.execution.types import Leg, OrderRequest, TimeInForce
 from tools.risk.controls import check_order, verdict
 from tools.risk.groups import Groups
@@ -53,9 +55,10 @@ def order_id(run_id: str, case_id: str, leg: Leg, attempt: int) -> str:
 
 
 def submit_case(store: Store, market: MarketData, law: InForce, case_id: str, now_open: OpenMarket) -> CaseState:
-    """Turn an approved case into exactly one order, or void it with the reason. Returns the case's state.
+    """Turn an approved case into exactly one order or one plan, or void it with the reason. Returns the case's state.
 
-    Checks run on the law that stands in this transaction: `law`, or what replaced it meanwhile.
+    Checks run on the law that stands in this transaction: `law`, or what replaced it meanwhile. A case that is to be
+    worked is planned here; its children are written by `pipeline.slices`, each checked anew.
     """
     with store.db.write() as session:
         case = session.get_one(CaseRow, case_id)
@@ -72,6 +75,12 @@ def submit_case(store: Store, market: MarketData, law: InForce, case_id: str, no
         if approval is not None and grant is not None:
             wrong = tampered(store, session, case, approval, grant)
             why = None if wrong else _no_longer_good(store, session, market, law, run, case, approval, now_open)
+        made: Plan | None = None
+        if grant is not None and not wrong and not why:
+            try:
+                made = _planned(market, case, now_open)
+            except ExecutionError as error:
+                why = f"it cannot be worked as approved: {error.message}"
         if wrong:
             raise_finding(
                 session, run, code="tampered", severity="critical", component="approvals", symbol=case.symbol,
@@ -85,7 +94,7 @@ def submit_case(store: Store, market: MarketData, law: InForce, case_id: str, no
                 detail={"open": now_open.opens.get(case.symbol)},
             )  # fmt: skip
         else:
-            _write_order(session, run, case, grant, now_open, law)
+            _write_order(session, run, case, grant, now_open, law, made)
         reach("before_submit_commit")
         state = CaseState(case.state)
     reach("after_submit_commit")
@@ -141,31 +150,59 @@ def _no_longer_good(
     return asks_more(law, approval, people_of(session, approval))
 
 
+def _planned(market: MarketData, case: CaseRow, now_open: OpenMarket) -> Plan | None:
+    how, tick = case.order.working, now_open.tick
+    if how is None:
+        return None
+    return plan_of(
+        market, case.order, how, case.id, tick.session, as_of=tick.as_of,
+        arrival_price=now_open.opens.get(case.symbol),
+    )  # fmt: skip
+
+
 def _write_order(
-    session: Session, run: RunRow, case: CaseRow, grant: GrantRow, now_open: OpenMarket, law: InForce
+    session: Session,
+    run: RunRow,
+    case: CaseRow,
+    grant: GrantRow,
+    now_open: OpenMarket,
+    law: InForce,
+    made: Plan | None,
 ) -> None:
-    leg: Leg = "exit" if case.kind == "order.exit" else "entry"
     parent = parents.open_parent(
         session, run, grant, case_id=case.id, symbol=case.symbol, side=case.order.side, quantity=case.order.quantity,
-        at=now_open.tick,
+        at=now_open.tick, plan=None if made is None else made.model_dump(mode="json"),
     )  # fmt: skip
+    if made is None:
+        request = add_child(session, run, case, parent, case.order.quantity, 1, now_open.tick)
+        written: dict[str, Any] = {"client_order_id": request.client_order_id, "order": request}
+    else:
+        written = {"plan": made}
+    _note_disabled(session, run, case, law, now_open.tick)
+    advance(
+        session, case, CaseState.SUBMITTED, desk_time=now_open.tick.as_of, stage=Stage.SUBMIT,
+        content={**written, **_newer(law, grant)}, envelope={"grant": grant.id, "parent": parent.id},
+    )  # fmt: skip
+
+
+def add_child(
+    session: Session, run: RunRow, case: CaseRow, parent: ParentRow, quantity: int, attempt: int, at: Tick
+) -> OrderRequest:
+    """Write the market order of a case for this open; one that leaves takes the place of the protective stop."""
+    leg: Leg = "exit" if case.kind == "order.exit" else "entry"
     if leg == "exit":
         for stop in live_orders(session, run.id):
             if stop.symbol == case.symbol and stop.leg == "stop":
                 cancel_order(session, stop)
     request = OrderRequest(
-        client_order_id=order_id(run.id, case.id, leg, 1), symbol=case.symbol, side=case.order.side,
-        quantity=case.order.quantity, order_type="market", time_in_force=at_open(run), reduce_only=leg == "exit",
+        client_order_id=order_id(run.id, case.id, leg, attempt), symbol=case.symbol, side=case.order.side,
+        quantity=quantity, order_type="market", time_in_force=at_open(run), reduce_only=leg == "exit",
     )  # fmt: skip
     add_order(
-        session, run, request, case_id=case.id, grant_id=grant.id, leg=leg, attempt=1, at=now_open.tick, parent=parent
-    )
-    _note_disabled(session, run, case, law, now_open.tick)
-    advance(
-        session, case, CaseState.SUBMITTED, desk_time=now_open.tick.as_of, stage=Stage.SUBMIT,
-        content={"client_order_id": request.client_order_id, "order": request, **_newer(law, grant)},
-        envelope={"grant": grant.id},
+        session, run, request, case_id=case.id, grant_id=parent.grant_id, leg=leg, attempt=attempt, at=at,
+        parent=parent,
     )  # fmt: skip
+    return request
 
 
 def _note_disabled(session: Session, run: RunRow, case: CaseRow, law: InForce, tick: Tick) -> None:

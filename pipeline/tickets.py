@@ -21,25 +21,32 @@ from pipeline.feed import market_of
 from pipeline.halt_scope import Candidate
 from pipeline.standing import confirm
 from pipeline.store import Principal, Store, now, require_run
+from pipeline.working import plan_of
 from tools.canonical import plain, stable_id
-from tools.errors import ApprovalError, ToolRejected
-from tools.types import CaseState, Frozen, Proposal, Review, ReviewReason, Side
+from tools.data.types import MarketData
+from tools.errors import ApprovalError, ExecutionError, ToolRejected
+from tools.types import CaseState, Frozen, Proposal, Review, ReviewReason, Side, Working
 
 
 class Ticket(Frozen):
-    """What a person wants: the open must not be beyond `limit_price`, an entry is protected at `stop_price`."""
+    """What a person wants: the open must not be beyond `limit_price`, an entry is protected at `stop_price`.
+
+    With `working` it becomes one child at each of the next opens, else one order at the next.
+    """
 
     symbol: str
     side: Side
     quantity: int
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    working: Working | None = None
 
 
 def propose(store: Store, ticket: Ticket, *, principal: Principal, reason: str) -> CaseRow:
     """Open the case of a ticket; the engine checks, explains and asks it within seconds.
 
-    ApprovalError: invalid (reason, name, price, a sale through zero), exists (one of yours is open), halted, role.
+    ApprovalError: invalid (reason, name, price, a sale through zero, a plan that does not fit), exists (one of yours is
+    open), halted, role.
     """
     text = clean_reason(reason)
     if principal.kind != "person":
@@ -62,8 +69,10 @@ def propose(store: Store, ticket: Ticket, *, principal: Principal, reason: str) 
                 market, limits, key=f"ticket:{_written(session, run.id)}", run_id=run.id, symbol=ticket.symbol,
                 side=ticket.side, quantity=ticket.quantity, held=held.quantity if held else 0, reason=text, as_of=as_of,
                 stop_price=ticket.stop_price, limit_price=ticket.limit_price, strategy=strategy,
+                working=ticket.working,
             )  # fmt: skip
-        except ToolRejected as error:
+            _require_fit(market, made.proposal, run.session_index + 1)
+        except (ToolRejected, ExecutionError) as error:
             raise ApprovalError(error.message, code="invalid") from None
         if made.proposal.risk_effect == "mixed":
             raise ApprovalError(
@@ -84,6 +93,20 @@ def propose(store: Store, ticket: Ticket, *, principal: Principal, reason: str) 
         )  # fmt: skip
     store.publish_head()
     return case
+
+
+def _require_fit(market: MarketData, proposal: Proposal, first: int) -> None:
+    """Plan it once as the next open would; ExecutionError where that does not fit, before anybody is asked."""
+    how = proposal.working
+    if how is None:
+        return
+    if proposal.quantity < how.sessions:
+        raise ExecutionError(
+            f"{proposal.quantity} shares cannot be worked over {how.sessions} sessions: take fewer", code="too_small"
+        )
+    if first >= len(market.sessions):
+        raise ExecutionError("this market has no further session", code="too_few_sessions")
+    plan_of(market, proposal, how, proposal.id, market.sessions[first], as_of=proposal.as_of)
 
 
 def open_ticket(store: Store, symbol: str, side: Side, quantity: int, /, *, principal: Principal, reason: str) -> str:

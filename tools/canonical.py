@@ -16,6 +16,7 @@ from typing import Any
 
 import rfc8785
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 SIGNIFICANT_DIGITS = 10
 
@@ -60,7 +61,11 @@ def plain(value: Any) -> Any:
         case date():
             return value.isoformat()
         case BaseModel():
-            return {name: plain(getattr(value, name)) for name in type(value).model_fields}
+            return {
+                name: plain(item)
+                for name, field in type(value).model_fields.items()
+                if not _left_out(field, item := getattr(value, name))
+            }
         case Mapping():
             return {str(key): plain(item) for key, item in value.items()}
         case Set():
@@ -69,6 +74,11 @@ def plain(value: Any) -> Any:
             return [plain(item) for item in value]
         case _:
             raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def _left_out(field: FieldInfo, value: Any) -> bool:
+    """A field that came later is left out while unused (`exclude_if`): what was hashed before keeps its hash."""
+    return field.exclude_if is not None and bool(field.exclude_if(value))
 
 
 def canonical_bytes(value: Any) -> bytes:

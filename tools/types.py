@@ -132,6 +132,25 @@ class PriceBand(Frozen):
         return self.low <= price <= self.high
 
 
+def absent(value: object) -> bool:
+    """True for None. A field with `exclude_if=absent` is in no canonical form and no JSON until somebody uses it."""
+    return value is None
+
+
+AlgorithmName = Literal["twap", "vwap"]
+
+
+class Working(Frozen):
+    """How an order is worked: one child at each of the next `sessions` opens.
+
+    `participation` is the most that a child may be of the volume that its session leads one to expect, a fraction.
+    """
+
+    algorithm: AlgorithmName
+    sessions: int = Field(ge=2, le=20)
+    participation: Decimal = Field(default=Decimal("0.05"), gt=0, le=1, max_digits=7, decimal_places=6)
+
+
 ProposalKind = Literal["order.entry", "order.exit"]
 ORDER_KINDS: Final[tuple[str, ...]] = get_args(ProposalKind)
 
@@ -141,6 +160,7 @@ class Proposal(Frozen):
 
     `quantity` is whole shares. `stop_price` is the protective stop planned with an entry (None for exits).
     `factor` is the scale a reviewer applied; the tools recompute `quantity` from it, never the model.
+    `working` is None for one order at the next open; an approval binds it with everything else.
     """
 
     id: str
@@ -164,6 +184,7 @@ class Proposal(Frozen):
     evidence_ids: tuple[str, ...]
     taint: bool
     as_of: Instant
+    working: Working | None = Field(default=None, exclude_if=absent)
 
     @property
     def digest(self) -> str:

@@ -17,7 +17,7 @@ _UNITS: dict[Unit, frozenset[str]] = {
     "fraction": frozenset({
         "momentum_60", "volatility_20", "drawdown", "factor", "strength", "confidence", "calibrated_confidence",
         "similarity", "excess_return", "mean_excess_return", "view_return", "index_return", "interval_low",
-        "interval_high", "incremental_var", "marginal_var",
+        "interval_high", "incremental_var", "marginal_var", "participation",
     }),
     "money": frozenset({
         "close", "sma_20", "sma_50", "high_55", "atr_14", "adv_20", "reference_price", "notional", "stop_price", "atr",

@@ -100,6 +100,15 @@ def _proposal(builder: ClaimBuilder, brief: ExplanationBrief) -> None:
         f"{money(proposal.band.low)} and {money(proposal.band.high)}.",
         own,
     )
+    if proposal.working is not None:
+        how = proposal.working
+        builder.say(
+            "sizing",
+            f"It is worked by {how.algorithm} over {how.sessions} sessions, one order at each open, each at "
+            f"most {percent(how.participation)} of the volume that its session leads one to expect and checked anew; "
+            "it can be stopped at any of them.",
+            own,
+        )
     if proposal.factor < 1:
         builder.say("sizing", f"A review scaled it to {percent(proposal.factor, 0)} of what was drafted.", own)
     _sizing(builder, proposal.symbol)

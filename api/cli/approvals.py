@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from api.cli.changes import figure, sentence
+from api.cli.changes import figure, sentence, worked
 from api.cli.options import Call, HomeOption, JsonOption
 from api.cli.output import print_fields, print_json, print_more, print_table, print_text
 from api.cli.question import named, show
@@ -166,5 +166,5 @@ def _row(item: dict[str, Any]) -> tuple[Any, ...]:
     return (
         item["id"], item["status"], case["side"], case["symbol"], figure(case, "quantity"),
         figure(case, "reference_price"), figure(case, "stop_price"),
-        f"{band['low']} to {band['high']}" if band else None, case["strategy"], item["sessions_left"],
+        f"{band['low']} to {band['high']}" if band else None, case["strategy"] + worked(case), item["sessions_left"],
     )  # fmt: skip

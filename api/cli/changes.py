@@ -11,8 +11,14 @@ def sentence(case: dict[str, Any]) -> str:
     """What a case is about in one line: an order, a change, or a damaged record."""
     proposal, change = case["proposal"], case["change"]
     if proposal:
-        return f"{proposal['side']} {proposal['quantity']} {proposal['symbol']}"
+        return f"{proposal['side']} {proposal['quantity']} {proposal['symbol']}{worked(case)}"
     return str(change["title"]) if change else f"{case['kind']} {case['symbol']} (its record is damaged)"
+
+
+def worked(case: dict[str, Any]) -> str:
+    """How an order is worked, to stand behind other words; nothing for one order at the next open."""
+    how = figure(case, "working")
+    return f", {how['algorithm']} over {how['sessions']} sessions" if how else ""
 
 
 def figure(case: dict[str, Any], name: str) -> Any:

@@ -26,6 +26,7 @@ from api.cli import (
     machine,
     models,
     notify,
+    orders,
     people,
     policy,
     reconcile,
@@ -75,6 +76,7 @@ for area in (
     notify,
     strategies,
     ticket,
+    orders,
 ):
     area.register(app)
 

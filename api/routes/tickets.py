@@ -12,14 +12,18 @@ from api.dependencies import Operator, StoreDep
 from api.schemas import Body, Text
 from pipeline import tickets
 from pipeline.standing import acting_for
-from tools.types import RiskEffect, Side, Symbol
+from tools.types import RiskEffect, Side, Symbol, Working
 
 router = APIRouter(prefix="/tickets", tags=["approvals"])
 Price = Annotated[Decimal | None, Field(default=None, gt=0, max_digits=12, decimal_places=2)]
 
 
 class TicketRequest(Body):
-    """An order by hand. The open may not be beyond `limit_price`; `stop_price` protects an entry."""
+    """An order by hand. The open may not be beyond `limit_price`; `stop_price` protects an entry.
+
+    With `working` it is one child at each of the next `sessions` opens, each at most `participation` of the volume
+    that its session leads one to expect; without, one order at the next open.
+    """
 
     symbol: Symbol
     side: Side
@@ -27,6 +31,7 @@ class TicketRequest(Body):
     reason: Annotated[Text, Field(max_length=2000)]
     limit_price: Price = None
     stop_price: Price = None
+    working: Working | None = None
 
 
 class TicketBody(BaseModel):

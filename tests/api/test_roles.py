@@ -55,6 +55,7 @@ NEEDED = {
     "POST /reconciliation": ("operator", "operate"),
     "POST /breaks/{break_id}": ("risk_officer", "decide"),
     "POST /tickets": ("operator", "operate"),
+    "POST /parents/{parent_id}/stop": ("operator", "halt"),
     "GET /people": ("admin", "admin"),
     "POST /people": ("admin", "admin"),
     "PATCH /people/{name}": ("admin", "admin"),

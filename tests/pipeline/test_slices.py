@@ -10,16 +10,18 @@ import pytest
 from sqlmodel import col, select
 
 from memory.ledger import Stage
-from memory.tables import CaseRow, GrantRow, OrderRow, ParentRow, RunRow
-from pipeline import halt, parents, slices
+from memory.tables import CaseRow, GrantRow, LedgerRow, OrderRow, ParentRow, RunRow
+from pipeline import halt, halt_release, parents, slices
 from pipeline.activation import in_force
 from pipeline.cases import advance
+from pipeline.halt_scope import Action
 from pipeline.order_ends import end_order
 from pipeline.store import Store
 from pipeline.submission import OpenMarket
 from tests.pipeline import life
-from tests.pipeline.life import code_of, say
-from tools.execution.algorithms.types import Context, SessionVolume, Window
+from tests.pipeline.life import say
+from tools.execution.algorithms.twap import Twap
+from tools.execution.algorithms.types import Context, Parent, SessionVolume, Window
 from tools.execution.types import OrderState
 from tools.types import CaseState
 
@@ -27,6 +29,7 @@ DAYS = [life.OPEN_TICK.as_of + timedelta(days=number) for number in range(3)]
 WINDOWS = tuple(Window(session=at.date(), start=at, end=at + timedelta(hours=6)) for at in DAYS)
 VOLUMES = tuple(SessionVolume(session=life.SESSION - timedelta(days=n), volume=1_000_000) for n in range(5))
 CONTEXT = Context(windows=WINDOWS, daily=VOLUMES, participation=Decimal("0.1"))
+PLAN = Twap().plan(Parent(parent_id="p", symbol="IBM", side="buy", quantity=100), CONTEXT)
 
 
 def opening(day: int, price: str = "120.6") -> OpenMarket:
@@ -44,9 +47,8 @@ def parent(store: Store, monkeypatch: pytest.MonkeyPatch) -> ParentRow:
         case = session.get_one(CaseRow, question.case_id)
         row = parents.open_parent(
             session, session.get_one(RunRow, life.RUN), session.exec(select(GrantRow)).one(), case_id=case.id,
-            symbol="IBM", side="buy", quantity=100, at=life.OPEN_TICK,
+            symbol="IBM", side="buy", quantity=100, at=life.OPEN_TICK, plan=PLAN.model_dump(mode="json"),
         )  # fmt: skip
-        slices.plan(session, row, "twap", CONTEXT)
         advance(
             session, case, CaseState.SUBMITTED, content={}, desk_time=life.OPEN_TICK.as_of, stage=Stage.SUBMIT
         )  # fmt: skip
@@ -69,6 +71,7 @@ def end(store: Store, attempt: int, filled: int) -> None:
         order = session.exec(select(OrderRow).where(OrderRow.attempt == attempt)).one()
         order.filled_quantity = filled
         end_order(session, order, OrderState.EXPIRED, "participation_cap", life.OPEN_TICK)
+    life.hold(store, filled)
 
 
 def case(store: Store) -> CaseRow:
@@ -112,8 +115,111 @@ def test_a_child_that_may_not_go_is_left_out(store: Store, parent: ParentRow, wh
         now_open = replace(now_open, opens={})
     if why == "limits":
         now_open = replace(now_open, adv={})
-    assert send(store, now_open) == 0
+    assert [send(store, now_open), send(store, now_open)] == [0, 0]
     assert orders(store) == []
+    assert [row.step for row in kept(store, slices.HELD)] == ["held:0"]
+
+
+def test_what_was_held_back_is_caught_up_with_once_it_may_go(store: Store, parent: ParentRow) -> None:
+    send(store, opening(0, "150"))
+    send(store, opening(1))
+    assert orders(store) == [(2, 67)]
+
+
+@pytest.mark.parametrize("left", [60, 0])
+def test_a_plan_ends_when_something_else_moved_the_position(store: Store, parent: ParentRow, left: int) -> None:
+    send(store, opening(0))
+    end(store, 1, 34)
+    life.hold(store, left)
+    assert send(store, opening(1)) == 0
+    assert told(store) == ("stopped", f"exposure in IBM is {left} instead of the 34 that its children made it")
+    assert case(store).state == "done"
+
+
+def test_a_plan_ends_when_the_position_is_being_left(store: Store, parent: ParentRow) -> None:
+    send(store, opening(0))
+    end(store, 1, 34)
+    with store.db.write() as session:
+        leaving = session.exec(select(OrderRow)).one().model_dump() | {"client_order_id": "x", "leg": "exit"}
+        session.add(OrderRow.model_validate(leaving | {"state": "new", "filled_quantity": 0, "parent_id": None}))
+    assert send(store, opening(1)) == 0
+    assert told(store) == ("stopped", "IBM is being left")
+
+
+def test_a_child_is_held_back_where_the_open_triggers_the_stop_of_what_is_held(store: Store, parent: ParentRow) -> None:
+    send(store, opening(0))
+    end(store, 1, 34)
+    life.hold(store, 34, stop_price=Decimal("119"))
+    assert send(store, opening(1, "118.5")) == 0
+    assert send(store, opening(1, "119.5")) == 1
+
+
+def test_the_stop_of_earlier_children_does_not_count_as_an_order_against_the_next(
+    store: Store, parent: ParentRow
+) -> None:
+    send(store, opening(0))
+    end(store, 1, 34)
+    with store.db.write() as session:
+        first = session.exec(select(OrderRow)).one()
+        stop = first.body.model_copy(
+            update={
+                "client_order_id": "s",
+                "side": "sell",
+                "order_type": "stop",
+                "stop_price": Decimal(114),
+                "time_in_force": "gtc",
+            }
+        )
+        session.add(
+            OrderRow.model_validate(
+                first.model_dump() | {"client_order_id": "s", "leg": "stop", "side": "sell", "state": "new",
+                "stop_price": Decimal(114), "parent_id": None, "body": stop}
+            )
+        )  # fmt: skip
+    assert send(store, opening(1)) == 1
+
+
+def test_what_was_altered_after_the_approval_sends_nothing_more(store: Store, parent: ParentRow) -> None:
+    send(store, opening(0))
+    end(store, 1, 34)
+    life.tamper(store, "UPDATE cases SET body = replace(body, '\"quantity\":100', '\"quantity\":99')")
+    life.tamper(store, "UPDATE grants SET signature = 'x'")
+    assert send(store, opening(1)) == 0
+    assert told(store)[0] == "stopped"
+    assert life.findings(store) == ["tampered"]
+
+
+@pytest.mark.parametrize("action", ["reduce_only", "flatten"])
+def test_a_halt_that_leaves_only_reductions_ends_the_plan(store: Store, parent: ParentRow, action: Action) -> None:
+    halt.engage(store, action=action, reason="test", principal=life.BOB)
+    assert told(store) == ("stopped", "a halt left only reductions")
+    assert case(store).state == "cancelled"
+
+
+def test_a_halt_that_does_not_name_it_leaves_the_plan_alone(store: Store, parent: ParentRow) -> None:
+    halt.engage(
+        store, action="reduce_only", reason="test", principal=life.BOB, scope="strategy", target="reversion"
+    )  # fmt: skip
+    assert told(store) == ("open", None)
+
+
+def test_what_a_halt_held_back_ends_with_its_release(store: Store, parent: ParentRow) -> None:
+    halt.engage(store, action="no_new", reason="test", principal=life.BOB)
+    assert send(store, opening(0)) == 0
+    halt_release.release(store, reason="calm again", principal=life.ANN)
+    assert send(store, opening(1)) == 0
+    assert told(store)[0] == "stopped"
+
+
+def kept(store: Store, kind: str) -> list[LedgerRow]:
+    with store.db.read() as session:
+        return list(session.exec(select(LedgerRow).where(LedgerRow.kind == kind)).all())
+
+
+def told(store: Store) -> tuple[str, str | None]:
+    with store.db.read() as session:
+        row = session.exec(select(ParentRow)).one()
+        return row.status, row.reason
 
 
 def test_a_stopped_parent_sends_no_more(store: Store, parent: ParentRow) -> None:
@@ -128,11 +234,3 @@ def test_a_child_beyond_the_budget_is_refused_with_a_finding(store: Store, paren
     assert send(store, opening(0)) == 0
     assert life.findings(store) == ["budget_exceeded"]
     assert orders(store) == []
-
-
-def test_a_parent_is_planned_once_by_an_algorithm_that_exists(store: Store, parent: ParentRow) -> None:
-    with store.db.write() as session:
-        row = session.get_one(ParentRow, parent.id)
-        assert code_of(lambda: slices.plan(session, row, "guess", CONTEXT)) == "unknown_algorithm"
-        row.drawn = 1
-        assert code_of(lambda: slices.plan(session, row, "vwap", CONTEXT)) == "parent_working"

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from memory.tables import ApprovalRow, CaseRow, OrderRow
+from memory.tables import ApprovalRow, CaseRow, ExplanationRow, OrderRow, RunRow
 from pipeline import halt, tickets
+from pipeline.activation import activate
 from pipeline.desk import Desk
 from pipeline.session import SessionPlayer
 from pipeline.store import Principal
 from tests.pipeline import life
 from tests.pipeline.life import ANN, BOB, code_of
 from tools.errors import ApprovalError
-from tools.types import ORDER_KINDS
+from tools.risk.limits import default_limits_text
+from tools.types import ORDER_KINDS, Working
 
 
 @pytest.fixture
@@ -120,3 +122,64 @@ async def test_a_ticket_written_with_no_desk_running_is_asked_by_the_next_sessio
     case = write(writing)
     await player.play()
     assert case_of(writing, case.id).state != "drafted"
+
+
+HOW = Working(algorithm="twap", sessions=4)
+
+
+async def test_how_a_ticket_is_worked_is_asked_explained_and_bound(writing: Desk, player: SessionPlayer) -> None:
+    case = write(writing, "buy", 40, working=HOW)
+    await player.open_by_hand()
+    found = case_of(writing, case.id)
+    with writing.db.read() as session:
+        told = session.get_one(ExplanationRow, case.id)
+        asked = session.exec(select(ApprovalRow)).one()
+    assert (found.state, found.order.working, asked.digest) == ("awaiting", HOW, found.order.digest)
+    assert "worked by twap over 4 sessions" in told.body["prose"]
+    assert told.unresolved == 0
+
+
+def test_the_band_of_a_worked_entry_is_wider_and_ends_before_its_stop(writing: Desk) -> None:
+    plain, worked = write(writing, "buy", 40).order, write(writing, "buy", 40, principal=BOB, working=HOW).order
+    twice, once = (item.band.high - item.reference_price for item in (worked, plain))
+    assert abs(twice - 2 * once) <= Decimal("0.02")
+    assert worked.stop_price is not None
+    far = write(writing, "buy", 40, symbol="XOM", working=HOW.model_copy(update={"sessions": 20})).order
+    assert far.stop_price is not None
+    assert far.band.low == far.stop_price + Decimal("0.01")
+
+
+@pytest.mark.parametrize(
+    ("quantity", "how", "why"),
+    [
+        (3, HOW, "3 shares cannot be worked over 4 sessions"),
+        (500_000, HOW.model_copy(update={"participation": Decimal("0.001")}), "participation cap"),
+    ],
+)
+def test_a_plan_that_does_not_fit_is_refused_before_anybody_is_asked(
+    writing: Desk, quantity: int, how: Working, why: str
+) -> None:
+    with pytest.raises(ApprovalError, match=why) as refused:
+        write(writing, "buy", quantity, working=how)
+    assert refused.value.code == "invalid"
+
+
+def test_a_plan_over_more_sessions_than_the_market_has_is_refused(writing: Desk) -> None:
+    with writing.db.write() as session:
+        row = session.get_one(RunRow, writing.run_id)
+        row.session_index = len(writing.market.sessions) - 4
+        session.add(row)
+    with pytest.raises(ApprovalError, match="has 3 sessions"):
+        write(writing, "buy", 40, working=HOW)
+
+
+async def test_the_rule_of_the_limits_file_works_a_strategys_entries(writing: Desk, player: SessionPlayer) -> None:
+    rule = 'working: {above_adv_share: "0", algorithm: vwap, sessions: 3}\n'
+    (writing.store.home.config / "limits.yaml").write_text(default_limits_text() + rule)
+    activate(writing.store, "limits", principal=ANN, reason="for this test")
+    await player.play()
+    with writing.db.read() as session:
+        opened = [row.order for row in session.exec(select(CaseRow)).all() if row.state == "awaiting"]
+    entries = [order for order in opened if order.kind == "order.entry"]
+    assert [order.working for order in entries] == [Working(algorithm="vwap", sessions=3)] * len(entries)
+    assert entries

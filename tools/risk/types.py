@@ -12,11 +12,15 @@ from tools.risk.exit_policy import ExitPolicy
 from tools.risk.halt_policy import HaltPolicy
 from tools.risk.protection import DrawdownProtection
 from tools.risk.sizing_policy import SizingPolicy
-from tools.types import Frozen, Side, Symbol
+from tools.risk.working_policy import WorkingPolicy
+from tools.types import Frozen, Side, Symbol, absent
 
 
 class Limits(Frozen):
-    """The limits file. Shares of equity are fractions (0.02 = 2 %); money in account currency."""
+    """The limits file. Shares of equity are fractions (0.02 = 2 %); money in account currency.
+
+    `working` is the one optional section: without it no strategy's entry is worked over several sessions.
+    """
 
     version: str
     max_order_notional: Decimal = Field(gt=0)
@@ -54,6 +58,7 @@ class Limits(Frozen):
     protection: DrawdownProtection
     exits: ExitPolicy
     halts: HaltPolicy
+    working: WorkingPolicy | None = Field(default=None, exclude_if=absent)
 
 
 class PositionView(Frozen):

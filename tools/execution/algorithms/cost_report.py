@@ -43,7 +43,8 @@ class ChildCost(Frozen):
 class CostReport(Frozen):
     """Cost of a parent. `shortfall` = `price_cost` + `fees` + `opportunity_cost`; bps of the parent at arrival.
 
-    `vwap_bps` compares the average price with the interval VWAP; None where nothing was filled or nothing traded.
+    `arrival_bps` compares the average price with the arrival price, without fees and without what was left undone;
+    `vwap_bps` compares it with the interval VWAP. None where nothing was filled or nothing traded.
     """
 
     parent_id: str
@@ -51,6 +52,7 @@ class CostReport(Frozen):
     filled: int
     arrival_price: Decimal
     average_price: Decimal | None
+    arrival_bps: Decimal | None
     interval_vwap: Decimal | None
     vwap_bps: Decimal | None
     price_cost: Decimal
@@ -101,8 +103,9 @@ def cost_report(
     interval = vwap(row for rows in market.values() for row in rows)
     return CostReport(
         parent_id=parent.parent_id, quantity=parent.quantity, filled=filled, arrival_price=arrival_price,
-        average_price=average, interval_vwap=interval, vwap_bps=_against(average, interval, sign),
-        price_cost=price_cost, fees=fees, opportunity_cost=opportunity, shortfall=shortfall,
+        average_price=average, arrival_bps=_against(average, arrival_price, sign), interval_vwap=interval,
+        vwap_bps=_against(average, interval, sign), price_cost=price_cost, fees=fees,
+        opportunity_cost=opportunity, shortfall=shortfall,
         shortfall_bps=_bps(shortfall, arrival_price * parent.quantity), children=tuple(children),
     )  # fmt: skip
 

@@ -101,12 +101,16 @@ class Slice(Frozen):
 
 
 class Plan(Frozen):
-    """The slices of a parent; their quantities sum to the parent's exactly. `basis` says what the shape rests on."""
+    """The slices of a parent; their quantities sum to the parent's exactly. `basis` says what the shape rests on.
+
+    `arrival_price` is the price when the plan was made, None where nobody knew one; the caller adds it.
+    """
 
     parent: Parent
     algorithm: str
     basis: str
     slices: tuple[Slice, ...]
+    arrival_price: Decimal | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -1,4 +1,5 @@
 import type { DeskChange } from "./law";
+import type { Working } from "./parents";
 import type { Fill, Order, Outcome } from "./records";
 import type { WhatIf } from "./risk";
 
@@ -116,6 +117,8 @@ export interface Proposal {
   taint: boolean;
   as_of: string;
   notional?: string;
+  /** How it is worked over several opens; absent for one order at the next. */
+  working?: Working;
 }
 
 export interface Review {

@@ -9,6 +9,7 @@ const NEEDED = {
   ask: "operator",
   run: "operator",
   halt: "operator",
+  ticket: "operator",
   decide: "approver",
   release: "risk_officer",
   override: "risk_officer",

@@ -12,11 +12,13 @@ import { OverrideNotice, OverridePanel } from "../parts/override";
 import { ProposalFacts, ReviewLines } from "../parts/proposal";
 import { FillsTable, OrdersTable } from "../parts/tables";
 import { WhyNotPanel } from "../parts/why_not";
+import { Worked } from "../parts/worked";
 import { money, percent, words } from "../lib/format";
 import { link } from "../lib/router";
 import { day, instant } from "../lib/time";
 
 const UNASKED = new Set(["not_selected", "blocked"]);
+const SENT = new Set(["submitted", "unknown", "done", "cancelled", "settled"]);
 
 /** The whole life of one case: what was explained, who decided, what was sent and filled, how it ended. */
 export function CasePage({ id }: { id: string }) {
@@ -51,6 +53,7 @@ export function CasePage({ id }: { id: string }) {
         {item.decisions.length === 0 && <Empty>{item.approval_id ? "Nobody has decided." : "No person was asked."}</Empty>}
         <DecisionLines items={item.decisions} />
       </Panel>
+      {item.proposal?.working && SENT.has(item.state) && <Panel title="Worked order"><Worked id={item.id} /></Panel>}
       {item.proposal && <Panel title="Orders"><OrdersTable items={item.orders} /></Panel>}
       {item.proposal && <Panel title="Fills"><FillsTable items={item.fills} /></Panel>}
       {item.outcome && <Panel title="Outcome"><OutcomeFacts outcome={item.outcome} /></Panel>}

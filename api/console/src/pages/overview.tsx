@@ -7,6 +7,8 @@ import { EquityChart } from "../parts/chart";
 import { ReconciliationPanel } from "../parts/reconciliation";
 import { FindingsPanel } from "../parts/findings";
 import { PositionsTable } from "../parts/tables";
+import { TicketPanel } from "../parts/ticket";
+import { WorkedPanel } from "../parts/worked";
 import { decimal, money } from "../lib/format";
 import { sortQueue } from "../lib/queue";
 import { link } from "../lib/router";
@@ -23,6 +25,8 @@ export function OverviewPage({ desk, error }: { desk: Desk | null; error: unknow
             {desk ? <EquityChart curve={desk.curve} start={desk.equity_start} /> : <Loading what="the curve" />}
           </Panel>
           <Positions desk={desk} />
+          <WorkedPanel />
+          <TicketPanel />
           <ReconciliationPanel />
         </div>
         <div className="stack">

@@ -7,6 +7,7 @@ import { notional } from "../lib/queue";
 import { EDIT_CODES } from "../lib/refusals";
 import { CodeSelect, NEEDS_REASON, ReasonField, type FormProps } from "./decide_form";
 import { ChangeList } from "./decision_notes";
+import { Field } from "./field";
 
 /** Change the order towards less risk. The edited order gets a digest of its own and is checked again. */
 export function EditForm({ approval, reason, setReason, sending, blocked, answer, barred, proposal }: FormProps & { barred: string | null; proposal: Proposal }) {
@@ -54,23 +55,5 @@ export function EditForm({ approval, reason, setReason, sending, blocked, answer
       </div>
       {barred && <p className="barred" id="edit-barred">Edit is off: {barred}</p>}
     </form>
-  );
-}
-
-function Field({ id, label, value, change, mode, problem }: {
-  id: string;
-  label: string;
-  value: string;
-  change: (text: string) => void;
-  mode: "numeric" | "decimal";
-  problem: string | null;
-}) {
-  return (
-    <label className="field" htmlFor={id}>
-      {label}
-      <input id={id} data-testid={id} value={value} inputMode={mode} autoComplete="off" maxLength={16} aria-invalid={problem !== null}
-        aria-describedby={`${id}-note`} onChange={(e) => change(e.target.value)} />
-      <span className="field-note" id={`${id}-note`}>{problem}</span>
-    </label>
   );
 }

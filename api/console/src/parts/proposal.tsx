@@ -9,7 +9,10 @@ export function orderSentence({ proposal, change }: Pick<Case, "proposal" | "cha
   if (!proposal) return change ? changeSentence(change) : "nothing: the record of this case is damaged.";
   const verb = proposal.side === "buy" ? "Buy" : "Sell";
   const stop = proposal.stop_price ? `, then a protective stop at ${money(proposal.stop_price)}` : "";
-  return `${verb} ${decimal(String(proposal.quantity), 0)} ${proposal.symbol} at the next open, only between `
+  const when = proposal.working
+    ? `worked by ${proposal.working.algorithm.toUpperCase()} at the next ${proposal.working.sessions} opens, each child`
+    : "at the next open,";
+  return `${verb} ${decimal(String(proposal.quantity), 0)} ${proposal.symbol} ${when} only between `
     + `${money(proposal.band.low)} and ${money(proposal.band.high)}${stop}.`;
 }
 
@@ -24,6 +27,7 @@ export function ProposalFacts({ item, equity }: { item: Case; equity: string | n
       <Facts
         rows={[
           ["Order", <><SideWord side={p.side} /> {decimal(String(p.quantity), 0)}</>],
+          p.working ? ["Worked", `${p.working.algorithm.toUpperCase()} over ${p.working.sessions} sessions, one child at each open, at most ${sharePercent(p.working.participation, 1)} of its expected volume`] : null,
           ["Notional", <>{money(worth, 0)}{share !== null && <span className="muted"> {percent(share)} of equity</span>}</>],
           ["Reference price", money(p.reference_price)],
           ["Price band", `${money(p.band.low)} to ${money(p.band.high)}`],

@@ -1,0 +1,32 @@
+"""When a strategy's own entries are worked over several sessions: an optional section of the limits file.
+
+```yaml
+working: {above_adv_share: "0.005", algorithm: vwap, sessions: 4, participation: "0.01"}
+```
+
+Without the section every entry of a strategy is one order at the next open. How a ticket is worked is said on it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pydantic import Field
+
+from tools.types import Proposal, Working
+
+
+class WorkingPolicy(Working):
+    """The section `working`: entries above `above_adv_share` of the average daily value traded are worked so.
+
+    `max_adv_share` holds for the whole entry all the same, so a share above it works nothing.
+    """
+
+    above_adv_share: Decimal = Field(ge=0, le=1)
+
+    def worked(self, proposal: Proposal, adv: Decimal | None) -> Proposal:
+        """The proposal, to be worked where it is an entry of that size. `adv` is money a day; None is not known."""
+        if proposal.kind != "order.entry" or adv is None or proposal.notional <= self.above_adv_share * adv:
+            return proposal
+        how = Working(algorithm=self.algorithm, sessions=self.sessions, participation=self.participation)
+        return proposal.model_copy(update={"working": how})
