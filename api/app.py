@@ -29,6 +29,7 @@ from api.routes import (
     health,
     law,
     ledger,
+    memory,
     models,
     notifications,
     people,
@@ -75,7 +76,7 @@ def _operation_id(route: APIRoute) -> str:
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, evidence, chat, halts, law, changes,
     ledger, book, findings, risk, reconciliation, day, notifications, sla, replays, reports, strategies, drills,
-    tickets, models,
+    tickets, models, memory,
 )  # fmt: skip
 
 

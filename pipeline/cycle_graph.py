@@ -28,7 +28,7 @@ from memory.recordings import record
 from memory.tables import FindingRow, HeadlineRow, RunRow, SignalRow
 from pipeline import automatic_halts, breaches, halt_program, planting
 from pipeline.book import portfolio_view
-from pipeline.briefs import portfolio_evidence, recall_evidence, recalled_cases, situation
+from pipeline.briefs import portfolio_evidence
 from pipeline.capacity import load_of
 from pipeline.desk import Desk
 from pipeline.findings import keep_finding, watch
@@ -36,13 +36,14 @@ from pipeline.health_facts import Health, data_age_hours, health_of, keep_histor
 from pipeline.model_reviews import keep_model_reviews
 from pipeline.model_view import raise_fallbacks
 from pipeline.opening import open_all
+from pipeline.recalling import recall_for
 from pipeline.risk_inputs import edges_of, protection_finding, protection_of
 from pipeline.work import CycleWork
 from tools.canonical import plain
 from tools.risk.breaches import passive_breaches
 from tools.strategy.drafting import protection_evidence
 from tools.strategy.ranking import rank
-from tools.types import Finding, Proposal, RecalledCase, Review
+from tools.types import Evidence, Finding, Proposal, RecalledCase, Review
 
 RECALL_FOR = 12
 """How many of the best-ranked entries get similar past cases looked up."""
@@ -184,6 +185,7 @@ def _decision_brief(context: CycleContext, state: CycleState) -> DecisionBrief:
     proposals = tuple(Proposal.model_validate(item) for item in state["proposals"])
     as_of = work.tick.as_of
     recalled: dict[str, tuple[RecalledCase, ...]] = {}
+    extra: list[Evidence] = []
     with desk.db.read() as session:
         view = portfolio_view(session, session.get_one(RunRow, desk.run_id), desk.market)
         findings = session.exec(
@@ -192,24 +194,18 @@ def _decision_brief(context: CycleContext, state: CycleState) -> DecisionBrief:
             .order_by(FindingRow.id)
         ).all()
         cited = evidence_store.read(session, [i for p in proposals for i in p.evidence_ids], as_of)
-        entries = [item for item in proposals if item.kind == "order.entry"][:RECALL_FOR]
-        for item in entries if desk.recall else ():
-            found = desk.recall.recall(  # type: ignore[union-attr]
-                situation(item, desk.market.instrument(item.symbol)), run_id=desk.run_id, as_of_index=work.index,
-                strategy=item.strategy,
-            )  # fmt: skip
-            if found:
-                recalled[item.id] = recalled_cases(session, found)
-    extra = [recall_evidence(cases, _symbol(proposals, key), as_of) for key, cases in recalled.items()]
+    entries = [item for item in proposals if item.kind == "order.entry"][:RECALL_FOR]
+    for item in entries if desk.recall else ():
+        memories = recall_for(work, item)
+        if memories.cases or memories.evidence.payload.get("lessons"):
+            extra.append(memories.evidence)
+        if memories.cases:
+            recalled[item.id] = memories.cases
     return DecisionBrief(
         run_id=desk.run_id, cycle_id=work.cycle_id, as_of=as_of, candidates=proposals, portfolio=view,
         evidence=tuple({e.id: e for e in (*cited, *work.evidence, *extra, portfolio_evidence(view, as_of))}.values()),
         findings=tuple(row.body for row in findings), recalled=recalled,
     )  # fmt: skip
-
-
-def _symbol(proposals: tuple[Proposal, ...], proposal_id: str) -> str:
-    return next(item.symbol for item in proposals if item.id == proposal_id)
 
 
 def _keep_reviews(context: CycleContext, brief: DecisionBrief, made: tuple[Compared, ...], asked: Context) -> None:

@@ -39,7 +39,8 @@ from pipeline.flatten import note_references
 from pipeline.halt_release import end_due
 from pipeline.missed import miss_session
 from pipeline.protection import Closed, protect
-from pipeline.settle import learn_from, remember_settled, settle_outcomes
+from pipeline.remembering import remember_close
+from pipeline.settle import learn_from, settle_outcomes
 from pipeline.store import active_run
 from pipeline.submission import OpenMarket
 from pipeline.venue_time import VenueTime
@@ -108,7 +109,7 @@ class SessionPlayer:
         if desk.run().stage == "marked":
             await asyncio.to_thread(settle_outcomes, desk, work)
             await learn_from(desk, work)
-            await asyncio.to_thread(remember_settled, desk, work)
+            await asyncio.to_thread(remember_close, desk, work)
             await asyncio.to_thread(self._stage, "settled")
         asked = await self._cycle(work)
         await asyncio.to_thread(reconciliation.reconcile_desk, desk, "session")

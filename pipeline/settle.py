@@ -13,7 +13,6 @@ from memory.database import insert_if_absent
 from memory.ledger import Entry, Stage, append
 from memory.recordings import record
 from memory.tables import CaseRow, DecisionRow, LessonRow, OrderRow, OutcomeRow
-from pipeline.briefs import situation
 from pipeline.cases import advance
 from pipeline.desk import Desk
 from pipeline.work import CycleWork
@@ -85,29 +84,6 @@ def _settled(session: Session, row: OutcomeRow, panel: Panel, index_now: float) 
             "excess_return": round_float(view_return - index_return),
         }
     )  # fmt: skip
-
-
-def remember_settled(desk: Desk, work: CycleWork) -> int:
-    """Put asked cases whose outcome is settled into long-term memory; the same case again changes nothing."""
-    if desk.recall is None:
-        return 0
-    with desk.db.read() as session:
-        rows = session.exec(
-            select(CaseRow)
-            .join(OutcomeRow, col(OutcomeRow.case_id) == col(CaseRow.id))
-            .where(
-                OutcomeRow.run_id == desk.run_id, OutcomeRow.settled, OutcomeRow.due_index == work.index,
-                CaseRow.kind == "order.entry",
-                ~col(CaseRow.state).in_([CaseState.NOT_SELECTED.value]),
-            )
-            .order_by(col(CaseRow.id))
-        ).all()  # fmt: skip
-    for case in rows:
-        desk.recall.remember(
-            memory_id=case.id, run_id=desk.run_id, symbol=case.symbol, strategy=case.strategy, known_index=work.index,
-            text=situation(case.order, desk.market.instrument(case.symbol)),
-        )  # fmt: skip
-    return len(rows)
 
 
 async def learn_from(desk: Desk, work: CycleWork) -> int:

@@ -1,0 +1,216 @@
+"""Questions to long-term memory and their exact answers, from SQL alone.
+
+Whoever asks, the rows decide: what was known later than the question's session, what another run remembers and, for an
+agent, what people have not promoted, is not among them. An index only names candidates; `rank` answers.
+
+    candidates   the OVER_FETCH most similar rows that the question may see
+    pool         the POOL most similar of them, near-duplicates as one, above SIMILARITY_FLOOR
+    answer       the pool by score, ties by id
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, func, select
+
+from memory.embedding import DIMENSIONS
+from memory.inspection import Refusal
+from memory.tables import LessonRow, MemoryRow
+from memory.weighing import Kind, Weights, weigh
+
+DESK_SCOPE: Final = "desk"
+"""The scope of what belongs to every run: runbooks."""
+OVER_FETCH: Final = 320
+POOL: Final = 64
+SIMILARITY_FLOOR: Final = 0.3
+"""Same-topic texts begin near here with this encoder (measured on headlines)."""
+CHUNK: Final = 4096
+Vector = NDArray[np.float32]
+
+
+class Question(NamedTuple):
+    """What is asked of memory, by a run that stands at session `as_of_index`.
+
+    `kinds`, `strategy`, `symbol` and `regime` filter; `regime_now` is what the regimes of cases are held against.
+    `for_agent` leaves out lessons that are not promoted.
+    """
+
+    run_id: str
+    as_of_index: int
+    kinds: tuple[Kind, ...] = ("case",)
+    strategy: str | None = None
+    symbol: str | None = None
+    regime: str | None = None
+    regime_now: str = ""
+    limit: int = 5
+    for_agent: bool = True
+
+
+class Item(NamedTuple):
+    """What is to be remembered; see `MemoryRow`. `taint` is true when a stranger could have written any of `text`."""
+
+    id: str
+    run_id: str
+    kind: Kind
+    subject: str
+    text: str
+    known_index: int
+    symbol: str = ""
+    strategy: str = ""
+    outcome: str | None = None
+    regime: str = ""
+    taint: bool = False
+
+
+class Written(NamedTuple):
+    """What became of one item. `known` was there before; a `duplicate` is kept and told as one with its likes."""
+
+    id: str
+    status: Literal["new", "duplicate", "known", "refused"]
+    refusal: Refusal | None = None
+
+
+class Recalled(NamedTuple):
+    """One remembered item with everything that made its place: cosine in [-1, 1] and the factors of its score.
+
+    `count` is how many near-duplicates known by then it stands for, itself included; `age` in sessions.
+    """
+
+    id: str
+    kind: Kind
+    subject: str
+    symbol: str
+    strategy: str
+    similarity: float
+    weights: Weights
+    age: int
+    count: int
+    regime: str
+    taint: bool
+    superseded: bool
+
+    @property
+    def score(self) -> float:
+        return self.weights.score
+
+
+def decode(vector: bytes) -> Vector | None:
+    """The vector of a row; None where its bytes are no finite vector of the encoder's length."""
+    if len(vector) != DIMENSIONS * 4:
+        return None
+    found: Vector = np.frombuffer(vector, dtype=np.float32)
+    return found if np.isfinite(found).all() else None
+
+
+def visible(question: Question, encoder: str) -> ColumnElement[bool]:
+    """Which rows a question may see at all; vectors of another encoder cannot be compared."""
+    row = MemoryRow
+    parts = [
+        or_(
+            and_(col(row.run_id) == question.run_id, col(row.known_index) <= question.as_of_index),
+            col(row.run_id) == DESK_SCOPE,
+        ),
+        col(row.kind).in_(question.kinds),
+        or_(col(row.kind) != "runbook", col(row.superseded_index).is_(None)),
+        col(row.encoder) == encoder,
+    ]
+    for column, wanted in ((row.strategy, question.strategy), (row.symbol, question.symbol)):
+        if wanted is not None:
+            parts.append(col(column) == wanted)
+    if question.regime is not None:
+        parts.append(col(row.regime) == question.regime)
+    if question.for_agent and "lesson" in question.kinds:
+        promoted = select(LessonRow.id).where(LessonRow.state == "promoted")
+        parts.append(or_(col(row.kind) != "lesson", col(row.subject).in_(promoted)))
+    return and_(*parts)
+
+
+def most_similar(session: Session, query: Vector, question: Question, encoder: str) -> list[str]:
+    """Ids of the OVER_FETCH most similar rows that the question may see, read one by one from SQL."""
+    best: list[tuple[float, str]] = []
+    for ids, vectors in _vectors(session, visible(question, encoder)):
+        scores = np.round(vectors.astype(np.float64) @ query.astype(np.float64), 4)
+        best += zip((-scores).tolist(), ids, strict=True)
+        best = sorted(best)[:OVER_FETCH]
+    return [memory_id for _, memory_id in best]
+
+
+def _vectors(session: Session, where: ColumnElement[bool]) -> Iterator[tuple[list[str], Vector]]:
+    found = session.exec(
+        select(MemoryRow.id, MemoryRow.vector).where(where).execution_options(yield_per=CHUNK)
+    )  # fmt: skip
+    for part in found.partitions(CHUNK):
+        good = [(memory_id, vector) for memory_id, raw in part if (vector := decode(raw)) is not None]
+        if good:
+            yield [memory_id for memory_id, _ in good], np.stack([vector for _, vector in good])
+
+
+def rank(session: Session, query: Vector, question: Question, encoder: str, ids: Sequence[str]) -> tuple[Recalled, ...]:
+    """The answer to a question from its candidates; those that it may not see are left out."""
+    pool: dict[str, tuple[float, Any]] = {}
+    for similarity, row in _by_similarity(session, query, question, encoder, ids):
+        cluster = row.cluster or row.id
+        seen = pool.get(cluster)
+        if seen is None and len(pool) >= POOL:
+            break
+        if seen is None or _place(row, similarity, question) < _place(seen[1], seen[0], question):
+            pool[cluster] = (similarity, row)
+    ordered = sorted(pool.values(), key=lambda item: _place(item[1], item[0], question))[: question.limit]
+    counts = _counts(session, question, [row.cluster for _, row in ordered if row.cluster])
+    return tuple(
+        Recalled(
+            id=row.id, kind=row.kind, subject=row.subject, symbol=row.symbol, strategy=row.strategy,
+            similarity=similarity, weights=_weigh(row, similarity, question), age=_age(row, question),
+            count=counts.get(row.cluster, 1), regime=row.regime, taint=row.taint, superseded=_over(row, question),
+        )
+        for similarity, row in ordered
+    )  # fmt: skip
+
+
+def _by_similarity(
+    session: Session, query: Vector, question: Question, encoder: str, ids: Sequence[str]
+) -> list[tuple[float, Any]]:
+    table = getattr(MemoryRow, "__table__").columns  # noqa: B009  (SQLModel does not type it)
+    wanted = select_columns(*(column for column in table if column.name != "text"))
+    held = session.connection().execute(wanted.where(visible(question, encoder), col(MemoryRow.id).in_(ids))).all()
+    sound = [(item, vector) for item in held if (vector := decode(item.vector)) is not None]
+    if not sound:
+        return []
+    exact = np.stack([vector for _, vector in sound]).astype(np.float64) @ query.astype(np.float64)
+    scored = [(round(float(s), 4), item) for s, (item, _) in zip(exact, sound, strict=True)]
+    return sorted((s for s in scored if s[0] >= SIMILARITY_FLOOR), key=lambda s: (-s[0], s[1].id))
+
+
+def _weigh(row: Any, similarity: float, question: Question) -> Weights:
+    return weigh(
+        similarity, kind=row.kind, outcome=row.outcome, age=_age(row, question), superseded=_over(row, question),
+        regime_then=row.regime, regime_now=question.regime_now,
+    )  # fmt: skip
+
+
+def _place(row: Any, similarity: float, question: Question) -> tuple[float, float, str]:
+    return (-_weigh(row, similarity, question).score, -similarity, row.id)
+
+
+def _age(row: Any, question: Question) -> int:
+    return 0 if row.run_id == DESK_SCOPE else question.as_of_index - int(row.known_index)
+
+
+def _over(row: Any, question: Question) -> bool:
+    return row.superseded_index is not None and row.superseded_index <= question.as_of_index
+
+
+def _counts(session: Session, question: Question, clusters: Sequence[str]) -> dict[str, int]:
+    """How many items of each cluster were known by the question's session."""
+    found = session.exec(
+        select(MemoryRow.cluster, func.count())
+        .where(col(MemoryRow.cluster).in_(clusters), MemoryRow.known_index <= question.as_of_index)
+        .group_by(MemoryRow.cluster)
+    ).all()
+    return {cluster: int(count) for cluster, count in found}
