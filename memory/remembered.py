@@ -30,6 +30,8 @@ OVER_FETCH: Final = 320
 POOL: Final = 64
 SIMILARITY_FLOOR: Final = 0.3
 """Same-topic texts begin near here with this encoder (measured on headlines)."""
+WORDS_FLOOR: Final = 0.1
+"""For people: a few words are never as like to a whole text as another text is."""
 CHUNK: Final = 4096
 Vector = NDArray[np.float32]
 
@@ -38,7 +40,7 @@ class Question(NamedTuple):
     """What is asked of memory, by a run that stands at session `as_of_index`.
 
     `kinds`, `strategy`, `symbol` and `regime` filter; `regime_now` is what the regimes of cases are held against.
-    `for_agent` leaves out lessons that are not promoted.
+    `for_agent` leaves out lessons that are not promoted; nothing less similar than `floor` is an answer.
     """
 
     run_id: str
@@ -50,6 +52,7 @@ class Question(NamedTuple):
     regime_now: str = ""
     limit: int = 5
     for_agent: bool = True
+    floor: float = SIMILARITY_FLOOR
 
 
 class Item(NamedTuple):
@@ -184,7 +187,7 @@ def _by_similarity(
         return []
     exact = np.stack([vector for _, vector in sound]).astype(np.float64) @ query.astype(np.float64)
     scored = [(round(float(s), 4), item) for s, (item, _) in zip(exact, sound, strict=True)]
-    return sorted((s for s in scored if s[0] >= SIMILARITY_FLOOR), key=lambda s: (-s[0], s[1].id))
+    return sorted((s for s in scored if s[0] >= question.floor), key=lambda s: (-s[0], s[1].id))
 
 
 def _weigh(row: Any, similarity: float, question: Question) -> Weights:

@@ -85,19 +85,32 @@ class VectorIndex:
         self.close()
         self.note = ""
         with _told():
-            if isinstance(self.place, Path):
-                self._client = _local(self.place, self)
-            else:
+            if isinstance(self.place, ChromaServer):
                 self._client = _remote(self.place)
-            if isinstance(self.place, Path) and not self._sound():
-                self.close()
-                _put_away(self.place, self, "its vectors could not be read")
-                self._client = _local(self.place, self)
+            else:
+                self._open_folder(self.place)
+
+    def _open_folder(self, folder: Path) -> None:
+        """A broken vector file can end the whole process; so a mark stands while Chroma reads, and one that still
+        stands at the next start means that the index is what ended it."""
+        mark = folder.with_name(f"{folder.name}.opening")
+        if mark.exists():
+            _put_away(folder, self, "reading it ended the process")
+        mark.touch()
+        self._client = _local(folder, self)
+        if not self._sound():
+            self.close()
+            _put_away(folder, self, "its vectors could not be read")
+            self._client = _local(folder, self)
+        mark.unlink()
 
     def close(self) -> None:
         client, self._client, self._open = self._client, None, {}
         if client is not None:
+            sessions = _sessions(client)
             client.close()
+            for session in sessions:
+                session.close()  # chromadb leaves its connections open
 
     def ping(self) -> None:
         """Ask whether the index still answers."""
@@ -218,7 +231,7 @@ def _local(folder: Path, index: VectorIndex) -> Any:
 def _put_away(folder: Path, index: VectorIndex, why: str) -> None:
     """A damaged index is worth nothing: all that it held is in SQL."""
     index.note = f"the index was damaged ({why})"
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remote(server: ChromaServer) -> Any:
@@ -237,8 +250,15 @@ def _remote(server: ChromaServer) -> Any:
             host=parts.hostname or "", port=parts.port or (443 if secure else 8000), ssl=secure,
             headers=server.headers(), settings=settings,
         )  # fmt: skip
-    client._server._session.timeout = httpx.Timeout(TIMEOUT_S)  # chromadb gives its client none, and no way to ask
+    for session in _sessions(client):
+        session.timeout = httpx.Timeout(TIMEOUT_S)  # chromadb sets none, and takes none
     return client
+
+
+def _sessions(client: Any) -> list[httpx.Client]:
+    """The HTTP clients of a Chroma client: one for data and one for tenants; none for a folder."""
+    parts = (client._server, client._admin_client._server)
+    return [part._session for part in parts if hasattr(part, "_session")]
 
 
 def _probe(server: ChromaServer) -> None:

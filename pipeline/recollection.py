@@ -7,7 +7,7 @@ from pathlib import Path
 from memory.heads import load_key, public_hex
 from memory.recall import Recall
 from memory.remembered import DESK_SCOPE, Item
-from memory.vector_index import ChromaServer
+from memory.vector_index import ChromaServer, VectorIndex
 from pipeline.findings import watch
 from pipeline.heartbeats import beat
 from pipeline.settings import Settings
@@ -50,6 +50,11 @@ def place_of(settings: Settings, folder: Path) -> Path | ChromaServer:
         return folder
     token = settings.chroma_token.get_secret_value() if settings.chroma_token else None
     return ChromaServer(settings.chroma_url, token, settings.chroma_header, settings.chroma_ca)
+
+
+def ask_server(settings: Settings) -> None:
+    """RetryableToolError unless the Chroma server of the settings answers and takes the token."""
+    VectorIndex(place_of(settings, settings.home), "doctor", "").ping()
 
 
 def stamp_of(store: Store) -> str:

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, func, select
 
 from api.errors import RequestError, not_found
 from memory.embedding import SentenceEncoder
-from memory.remembered import Question, Recalled, most_similar, rank
+from memory.remembered import WORDS_FLOOR, Question, Recalled, most_similar, rank
 from memory.tables import EquityRow, HealthRow, HeartbeatRow, LessonRow, MemoryRow, OutcomeRow, RunRow
 from memory.weighing import KINDS, Kind, Weights
 from pipeline.recollection import place_of
@@ -64,7 +64,7 @@ class MemoryBody(BaseModel):
 
 
 class MemoryAnswer(BaseModel):
-    """What memory holds on a question, best first. `market_now` is the regime that cases were held against, "" unknown."""
+    """What memory holds on a question, best first. `market_now` is the regime that cases were held against."""
 
     run: str
     as_of_index: int
@@ -107,6 +107,7 @@ def search(store: Store, encoder: SentenceEncoder, query: MemoryQuery) -> Memory
             run.id, at, kinds=(query.kind,) if query.kind else KINDS, strategy=query.strategy or None,
             symbol=query.symbol.upper() if query.symbol else None, regime=query.regime or None,
             regime_now=_regime(session, run, query.as_of), limit=query.limit, for_agent=False,
+            floor=WORDS_FLOOR,
         )  # fmt: skip
         if not query.q.strip():
             raise RequestError("there is nothing to look for: write what it was about", code="invalid")
