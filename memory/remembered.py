@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy import select as select_columns
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from memory.embedding import DIMENSIONS
@@ -26,8 +27,8 @@ from memory.weighing import Kind, Weights, weigh
 
 DESK_SCOPE: Final = "desk"
 """The scope of what belongs to every run: runbooks."""
-OVER_FETCH: Final = 320
-POOL: Final = 64
+OVER_FETCH: Final = 160
+POOL: Final = 32
 SIMILARITY_FLOOR: Final = 0.3
 """Same-topic texts begin near here with this encoder (measured on headlines)."""
 WORDS_FLOOR: Final = 0.1
@@ -111,9 +112,8 @@ def decode(vector: bytes) -> Vector | None:
     return found if np.isfinite(found).all() else None
 
 
-def visible(question: Question, encoder: str) -> ColumnElement[bool]:
+def visible(question: Question, encoder: str, row: type[MemoryRow] = MemoryRow) -> ColumnElement[bool]:
     """Which rows a question may see at all; vectors of another encoder cannot be compared."""
-    row = MemoryRow
     parts = [
         or_(
             and_(col(row.run_id) == question.run_id, col(row.known_index) <= question.as_of_index),
@@ -160,7 +160,7 @@ def rank(session: Session, query: Vector, question: Question, encoder: str, ids:
     for similarity, row in _by_similarity(session, query, question, encoder, ids):
         cluster = row.cluster or row.id
         seen = pool.get(cluster)
-        if seen is None and len(pool) >= POOL:
+        if seen is None and len(pool) >= max(POOL, question.limit):
             break
         if seen is None or _place(row, similarity, question) < _place(seen[1], seen[0], question):
             pool[cluster] = (similarity, row)
@@ -180,8 +180,10 @@ def _by_similarity(
     session: Session, query: Vector, question: Question, encoder: str, ids: Sequence[str]
 ) -> list[tuple[float, Any]]:
     table = getattr(MemoryRow, "__table__").columns  # noqa: B009  (SQLModel does not type it)
-    wanted = select_columns(*(column for column in table if column.name != "text"))
-    held = session.connection().execute(wanted.where(visible(question, encoder), col(MemoryRow.id).in_(ids))).all()
+    named = select_columns(*(c for c in table if c.name != "text")).where(col(MemoryRow.id).in_(ids))
+    few = named.cte("few").prefix_with("MATERIALIZED")  # else SQLite walks the whole shelf to find them
+    row = aliased(MemoryRow, few)
+    held = session.connection().execute(select_columns(few).where(visible(question, encoder, row))).all()
     sound = [(item, vector) for item in held if (vector := decode(item.vector)) is not None]
     if not sound:
         return []

@@ -174,7 +174,7 @@ class VectorIndex:
         found = self._open.get(shelf)
         if found is None:
             metadata = {
-                "hnsw:space": "cosine", "hnsw:search_ef": OVER_FETCH + 80, "encoder": self._encoder,
+                "hnsw:space": "cosine", "hnsw:search_ef": OVER_FETCH + 40, "encoder": self._encoder,
                 "shelf": "/".join(shelf),
             }  # fmt: skip
             name = self._name(shelf)

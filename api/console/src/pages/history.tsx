@@ -3,16 +3,16 @@ import { query } from "../api/client";
 import { useResource } from "../api/live";
 import type { Case, Desk, Lesson, Page } from "../api/types";
 import { LedgerList } from "./ledger";
+import { MemorySearch } from "./memory";
 import { Empty, Failed, Loading, SideWord, State, Tag } from "../parts/basics";
 import { decimal, money, percent, words } from "../lib/format";
 import { notional } from "../lib/queue";
-import { link } from "../lib/router";
+import { link, type HistoryTab } from "../lib/router";
 import { day } from "../lib/time";
 
-type Tab = "cases" | "lessons" | "ledger";
-const TABS: Tab[] = ["cases", "lessons", "ledger"];
+const TABS: HistoryTab[] = ["cases", "lessons", "memory", "ledger"];
 
-export function HistoryPage({ tab, desk }: { tab: Tab; desk: Desk | null }) {
+export function HistoryPage({ tab, desk }: { tab: HistoryTab; desk: Desk | null }) {
   return (
     <div className="stack">
       <header className="page-head">
@@ -27,6 +27,7 @@ export function HistoryPage({ tab, desk }: { tab: Tab; desk: Desk | null }) {
       </header>
       {tab === "cases" && <Cases />}
       {tab === "lessons" && <Lessons />}
+      {tab === "memory" && <MemorySearch />}
       {tab === "ledger" && <LedgerList entries={desk?.ledger.entries ?? null} />}
     </div>
   );
