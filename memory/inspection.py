@@ -20,7 +20,7 @@ from memory.weighing import KINDS, Kind
 MAX_CHARACTERS: Final = 4000
 """Of one item. What is read into the vector is far less; the rest is for people."""
 NEAR_DUPLICATE: Final = 0.99
-"""Cosine from which two items of one run, kind, strategy and symbol tell the same, if they are close in time."""
+"""Cosine from which two cases of one run, strategy, symbol and regime tell the same, if they are close in time."""
 CLOSE_SESSIONS: Final = 21
 """How close, in sessions, about a month: beyond it the horizons no longer overlap, and the same situation again is
 news of its own."""

@@ -162,8 +162,8 @@ class Recall:
         near = session.exec(
             select(MemoryRow.id, MemoryRow.cluster, MemoryRow.vector).where(
                 MemoryRow.run_id == item.run_id, MemoryRow.kind == item.kind, MemoryRow.strategy == item.strategy,
-                MemoryRow.symbol == item.symbol, MemoryRow.known_index >= item.known_index - CLOSE_SESSIONS,
-                MemoryRow.known_index <= item.known_index,
+                MemoryRow.symbol == item.symbol, MemoryRow.regime == item.regime,
+                MemoryRow.known_index >= item.known_index - CLOSE_SESSIONS, MemoryRow.known_index <= item.known_index,
             )
         ).all()  # fmt: skip
         alike = [

@@ -156,24 +156,41 @@ def _vectors(session: Session, where: ColumnElement[bool]) -> Iterator[tuple[lis
 
 def rank(session: Session, query: Vector, question: Question, encoder: str, ids: Sequence[str]) -> tuple[Recalled, ...]:
     """The answer to a question from its candidates; those that it may not see are left out."""
-    pool: dict[str, tuple[float, Any]] = {}
+    pool: dict[str, _Weighed] = {}
     for similarity, row in _by_similarity(session, query, question, encoder, ids):
         cluster = row.cluster or row.id
-        seen = pool.get(cluster)
-        if seen is None and len(pool) >= max(POOL, question.limit):
+        if cluster not in pool and len(pool) >= max(POOL, question.limit):
             break
-        if seen is None or _place(row, similarity, question) < _place(seen[1], seen[0], question):
-            pool[cluster] = (similarity, row)
-    ordered = sorted(pool.values(), key=lambda item: _place(item[1], item[0], question))[: question.limit]
-    counts = _counts(session, question, [row.cluster for _, row in ordered if row.cluster])
+        found = _weighed(similarity, row, question)
+        pool[cluster] = min(found, pool.get(cluster, found), key=_place)
+    ordered = sorted(pool.values(), key=_place)[: question.limit]
+    counts = _counts(session, question, [row.cluster for _, row, _ in ordered if row.cluster])
     return tuple(
         Recalled(
             id=row.id, kind=row.kind, subject=row.subject, symbol=row.symbol, strategy=row.strategy,
-            similarity=similarity, weights=_weigh(row, similarity, question), age=_age(row, question),
-            count=counts.get(row.cluster, 1), regime=row.regime, taint=row.taint, superseded=_over(row, question),
+            similarity=similarity, weights=weights, age=_age(row, question), count=counts.get(row.cluster, 1),
+            regime=row.regime, taint=row.taint, superseded=_over(row, question),
         )
-        for similarity, row in ordered
+        for similarity, row, weights in ordered
     )  # fmt: skip
+
+
+class _Weighed(NamedTuple):
+    similarity: float
+    row: Any
+    weights: Weights
+
+
+def _weighed(similarity: float, row: Any, question: Question) -> _Weighed:
+    weights = weigh(
+        similarity, kind=row.kind, outcome=row.outcome, age=_age(row, question), superseded=_over(row, question),
+        regime_then=row.regime, regime_now=question.regime_now,
+    )  # fmt: skip
+    return _Weighed(similarity, row, weights)
+
+
+def _place(item: _Weighed) -> tuple[float, float, str]:
+    return (-item.weights.score, -item.similarity, item.row.id)
 
 
 def _by_similarity(
@@ -190,17 +207,6 @@ def _by_similarity(
     exact = np.stack([vector for _, vector in sound]).astype(np.float64) @ query.astype(np.float64)
     scored = [(round(float(s), 4), item) for s, (item, _) in zip(exact, sound, strict=True)]
     return sorted((s for s in scored if s[0] >= question.floor), key=lambda s: (-s[0], s[1].id))
-
-
-def _weigh(row: Any, similarity: float, question: Question) -> Weights:
-    return weigh(
-        similarity, kind=row.kind, outcome=row.outcome, age=_age(row, question), superseded=_over(row, question),
-        regime_then=row.regime, regime_now=question.regime_now,
-    )  # fmt: skip
-
-
-def _place(row: Any, similarity: float, question: Question) -> tuple[float, float, str]:
-    return (-_weigh(row, similarity, question).score, -similarity, row.id)
 
 
 def _age(row: Any, question: Question) -> int:
