@@ -10,10 +10,12 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
 from memory.database import Database, insert_if_absent
@@ -37,6 +39,8 @@ from memory.weighing import Kind
 from tools.errors import RetryableToolError
 
 READ = 1000
+ENCODED = 256
+"""Texts whose vectors are kept at hand: a proposal is asked about for its review, its lessons and its explanation."""
 
 
 class Held(NamedTuple):
@@ -52,6 +56,7 @@ class Recall:
     def __init__(self, database: Database, place: Path | ChromaServer, *, stamp: str = "local") -> None:
         self._database = database
         self._encoder = SentenceEncoder()
+        self._encode = lru_cache(maxsize=ENCODED)(self._encoder.encode)
         self._index = VectorIndex(place, stamp, self._encoder.fingerprint)
         self._held: dict[Shelf, Held] = {}
         self._writing = threading.RLock()
@@ -75,7 +80,7 @@ class Recall:
 
     def recall(self, text: str, question: Question) -> tuple[Recalled, ...]:
         """The most telling items that the question may see, best first; nothing below the similarity floor."""
-        query = self._encoder.encode(text)
+        query = self._encode(text)
         if not text.strip() or not usable(query):
             return ()
         named = self._named(query, question)
@@ -215,15 +220,13 @@ class Recall:
     def _synchronise(self) -> None:
         """Bring the index to what SQL says: forget what SQL does not hold, add what the index lacks."""
         self._index.drop_named(self._index.strangers())
+        columns = (col(MemoryRow.run_id), col(MemoryRow.kind), col(MemoryRow.strategy))
         with self._database.read() as session:
             kept = {
                 Shelf(run, kind, strategy): Held(int(size), int(newest))
-                for run, kind, strategy, size, newest in session.exec(
-                    select(
-                        MemoryRow.run_id, MemoryRow.kind, MemoryRow.strategy, func.count(),
-                        func.max(MemoryRow.known_index),
-                    ).group_by(MemoryRow.run_id, MemoryRow.kind, MemoryRow.strategy)
-                )  # type: ignore[call-overload]
+                for run, kind, strategy, size, newest in session.connection().execute(
+                    select_columns(*columns, func.count(), func.max(MemoryRow.known_index)).group_by(*columns)
+                )
             }  # fmt: skip
             for shelf in self._index.shelves() - set(kept):
                 self._index.drop(shelf)

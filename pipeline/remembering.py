@@ -51,7 +51,8 @@ def remember_close(desk: Desk, work: CycleWork) -> Remembered:
         with desk.db.write() as session:
             _tell(session, desk, refused, work.tick.as_of)
     new = {item.id for item in written if item.status in ("new", "duplicate")}
-    return Remembered(*(sum(i.id in new for i in part) for part in (cases, explanations, lessons)), len(refused))
+    counted = [sum(item.id in new for item in part) for part in (cases, explanations, lessons)]
+    return Remembered(counted[0], counted[1], counted[2], len(refused))
 
 
 def _cases(session: Session, desk: Desk, work: CycleWork) -> list[Item]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, LargeBinary, false
+from sqlalchemy import Boolean, Column, Index, LargeBinary, false, text
 from sqlmodel import Field, SQLModel
 
 from memory.tables.fields import body, instant, json_field
 from tools.data.types import Headline
 from tools.types import Evidence, Finding, Lesson, Outcome, Signal
+
+EMPTY = {"server_default": text("''")}
 
 
 class EvidenceRow(SQLModel, table=True):
@@ -142,13 +144,13 @@ class MemoryRow(SQLModel, table=True):
     known_index: int
     text: str
     vector: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    subject: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    subject: str = Field(default="", sa_column_kwargs=EMPTY)
     outcome: str | None = None
-    regime: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    regime: str = Field(default="", sa_column_kwargs=EMPTY)
     taint: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
     superseded_index: int | None = None
-    cluster: str = Field(default="", index=True, sa_column_kwargs={"server_default": ""})
-    encoder: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    cluster: str = Field(default="", index=True, sa_column_kwargs=EMPTY)
+    encoder: str = Field(default="", sa_column_kwargs=EMPTY)
 
 
 class ChatRow(SQLModel, table=True):

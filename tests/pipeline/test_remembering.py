@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import Session, col, select
@@ -108,10 +109,10 @@ def test_what_was_recalled_is_recorded_with_every_factor_and_no_text(played: tup
         rows = session.exec(select(EvidenceRow).where(EvidenceRow.kind == "recall")).all()
         texts = [row.text for row in memories(session, "case")]
         lessons = [row.body.claim for row in session.exec(select(LessonRow)).all()]
-    items = [item for row in rows for item in row.body.payload["items"]]  # type: ignore[union-attr]
+    items: list[Any] = [item for row in rows for item in row.body.payload["items"]]  # type: ignore[union-attr]
     assert items, "nothing was recalled: nothing is tested"
     for item in items:
-        weights = item["weights"]  # type: ignore[index,call-overload]
+        weights = item["weights"]
         product = weights["similarity"] * weights["outcome"] * weights["recency"] * weights["regime"]
         assert weights["score"] == pytest.approx(product, abs=2e-4)
         assert weights["alike"] >= 1

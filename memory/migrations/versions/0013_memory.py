@@ -14,13 +14,13 @@ depends_on = None
 
 def upgrade() -> None:
     with op.batch_alter_table('memories', schema=None) as batch_op:
-        batch_op.add_column(sa.Column('subject', sa.String(), nullable=False, server_default=''))
+        batch_op.add_column(sa.Column('subject', sa.String(), nullable=False, server_default=sa.text("''")))
         batch_op.add_column(sa.Column('outcome', sa.String(), nullable=True))
-        batch_op.add_column(sa.Column('regime', sa.String(), nullable=False, server_default=''))
+        batch_op.add_column(sa.Column('regime', sa.String(), nullable=False, server_default=sa.text("''")))
         batch_op.add_column(sa.Column('taint', sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.add_column(sa.Column('superseded_index', sa.Integer(), nullable=True))
-        batch_op.add_column(sa.Column('cluster', sa.String(), nullable=False, server_default=''))
-        batch_op.add_column(sa.Column('encoder', sa.String(), nullable=False, server_default=''))
+        batch_op.add_column(sa.Column('cluster', sa.String(), nullable=False, server_default=sa.text("''")))
+        batch_op.add_column(sa.Column('encoder', sa.String(), nullable=False, server_default=sa.text("''")))
         batch_op.create_index('ix_memories_shelf', ['run_id', 'kind', 'strategy', 'known_index'], unique=False)
         batch_op.create_index(batch_op.f('ix_memories_cluster'), ['cluster'], unique=False)
     # Until now only cases were remembered, each under its own id.
