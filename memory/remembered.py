@@ -83,7 +83,7 @@ class Written(NamedTuple):
 class Recalled(NamedTuple):
     """One remembered item with everything that made its place: cosine in [-1, 1] and the factors of its score.
 
-    `count` is how many near-duplicates known by then it stands for, itself included; `age` in sessions.
+    `alike` is how many near-duplicates known by then it stands for, itself included; `age` in sessions.
     """
 
     id: str
@@ -94,7 +94,7 @@ class Recalled(NamedTuple):
     similarity: float
     weights: Weights
     age: int
-    count: int
+    alike: int
     regime: str
     taint: bool
     superseded: bool
@@ -168,7 +168,7 @@ def rank(session: Session, query: Vector, question: Question, encoder: str, ids:
     return tuple(
         Recalled(
             id=row.id, kind=row.kind, subject=row.subject, symbol=row.symbol, strategy=row.strategy,
-            similarity=similarity, weights=weights, age=_age(row, question), count=counts.get(row.cluster, 1),
+            similarity=similarity, weights=weights, age=_age(row, question), alike=counts.get(row.cluster, 1),
             regime=row.regime, taint=row.taint, superseded=_over(row, question),
         )
         for similarity, row, weights in ordered

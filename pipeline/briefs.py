@@ -89,7 +89,7 @@ def recall_evidence(
 def _how(item: Recalled | None) -> dict[str, Any]:
     if item is None:
         return {}
-    weights = {"similarity": item.similarity, **item.weights._asdict(), "age_sessions": item.age, "alike": item.count}
+    weights = {"similarity": item.similarity, **item.weights._asdict(), "age_sessions": item.age, "alike": item.alike}
     return {"weights": weights, "market": item.regime, "tainted": item.taint}
 
 

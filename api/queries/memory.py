@@ -193,6 +193,6 @@ def _body(item: Recalled, row: MemoryRow, excess: float | None, state: str | Non
         market=item.regime, text=row.text, known_index=row.known_index, age_sessions=item.age,
         outcome=row.outcome, excess_return=excess if item.kind == "case" else None, state=state,
         similarity=item.similarity, weight_outcome=weights.outcome, weight_recency=weights.recency,
-        weight_regime=weights.regime, score=weights.score, alike=item.count, tainted=item.taint,
+        weight_regime=weights.regime, score=weights.score, alike=item.alike, tainted=item.taint,
         superseded=item.superseded,
     )  # fmt: skip

@@ -19,7 +19,7 @@ def test_plain_text_is_remembered(kind: str) -> None:
 def test_only_a_case_may_be_tainted() -> None:
     assert inspect(PLAIN, kind="case", taint=True) is None
     for kind in ("lesson", "explanation", "runbook"):
-        refusal = inspect(PLAIN, kind=kind, taint=True)  # type: ignore[arg-type]
+        refusal = inspect(PLAIN, kind=kind, taint=True)
         assert refusal is not None
         assert refusal.code == "tainted"
 

@@ -158,9 +158,9 @@ def test_near_duplicates_are_one_answer_with_a_count_as_of_the_session(opened: C
     assert [*said, other, later] == ["new", *["duplicate"] * 3, "new", "new"]
     found = {one.id: one for one in ask(recall, limit=10, as_of_index=160)}
     assert set(found) == {"case_other", "case_later", "case_3"}
-    assert (found["case_3"].count, found["case_other"].count) == (4, 1)
+    assert (found["case_3"].alike, found["case_other"].alike) == (4, 1)
     (before,) = (one for one in ask(recall, limit=10, as_of_index=67) if one.symbol == "XOM")
-    assert (before.id, before.count) == ("case_1", 2)
+    assert (before.id, before.alike) == ("case_1", 2)
 
 
 def test_a_crowd_of_duplicates_does_not_push_others_out(opened: Callable[..., Recall]) -> None:
