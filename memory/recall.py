@@ -147,12 +147,12 @@ class Recall:
         if session.get(MemoryRow, item.id) is not None:
             return Written(item.id, "known"), None
         refusal = inspect(item.text, kind=item.kind, taint=item.taint)
-        if refusal is None:
-            vector = self._encoder.encode(item.text)
-            if not usable(vector):
-                refusal = Refusal("no_vector", "the encoder made no usable vector of it")
         if refusal is not None:
             return Written(item.id, "refused", refusal), None
+        vector = self._encoder.encode(item.text)
+        if not usable(vector):
+            no_vector = Refusal("no_vector", "the encoder made no usable vector of it")
+            return Written(item.id, "refused", no_vector), None
         cluster = self._cluster(session, item, vector)
         values: dict[str, Any] = {
             **item._asdict(), "vector": vector.tobytes(), "encoder": self._encoder.fingerprint, "cluster": cluster,

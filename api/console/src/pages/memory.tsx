@@ -57,9 +57,9 @@ export function MemorySearch() {
 function Found({ answer }: { answer: MemoryAnswer }) {
   return (
     <>
-      <ol className="findings" data-testid="memory-items">
+      <ul className="findings" data-testid="memory-items">
         {answer.items.map((item) => <Item key={item.id} item={item} />)}
-      </ol>
+      </ul>
       <p className="foot">
         As of session {answer.as_of_index}{answer.market_now && <>, in a market that is {words(answer.market_now)}</>}. Score is likeness to the words
         times what the outcome can tell, recency and the match of markets. No factor looks at what was won or lost.
@@ -124,7 +124,7 @@ function RunbookPanel({ id }: { id: string }) {
 /** The little Markdown that runbooks use: paragraphs, numbered steps, dashes under a step, and code. */
 function RunbookText({ text }: { text: string }) {
   return (
-    <div className="prose">
+    <div className="prose runbook">
       {text.split(/\n\s*\n/).map((block, i) => /^1\. /.test(block) ? <Steps key={i} lines={block.split("\n")} /> : <p key={i}><Coded text={block} /></p>)}
     </div>
   );
