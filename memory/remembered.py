@@ -138,20 +138,21 @@ def most_similar(session: Session, query: Vector, question: Question, encoder: s
     """Ids of the OVER_FETCH most similar rows that the question may see, read one by one from SQL."""
     best: list[tuple[float, str]] = []
     for ids, vectors in _vectors(session, visible(question, encoder)):
-        scores = np.round(vectors.astype(np.float64) @ query.astype(np.float64), 4)
-        best += zip((-scores).tolist(), ids, strict=True)
+        distances = -np.round(vectors.astype(np.float64) @ query.astype(np.float64), 4)
+        worst = best[-1][0] if len(best) == OVER_FETCH else np.inf
+        best += [(float(distances[n]), ids[n]) for n in np.flatnonzero(distances <= worst)]
         best = sorted(best)[:OVER_FETCH]
     return [memory_id for _, memory_id in best]
 
 
 def _vectors(session: Session, where: ColumnElement[bool]) -> Iterator[tuple[list[str], Vector]]:
-    found = session.exec(
-        select(MemoryRow.id, MemoryRow.vector).where(where).execution_options(yield_per=CHUNK)
-    )  # fmt: skip
-    for part in found.partitions(CHUNK):
-        good = [(memory_id, vector) for memory_id, raw in part if (vector := decode(raw)) is not None]
-        if good:
-            yield [memory_id for memory_id, _ in good], np.stack([vector for _, vector in good])
+    """Ids and their vectors, shape (n, DIMENSIONS), in parts; rows without a usable vector are left out."""
+    query = select_columns(col(MemoryRow.id), col(MemoryRow.vector)).where(where)
+    for part in session.connection().execute(query.execution_options(yield_per=CHUNK)).partitions(CHUNK):
+        held = [(memory_id, raw) for memory_id, raw in part if len(raw) == DIMENSIONS * 4]
+        vectors = np.frombuffer(b"".join(raw for _, raw in held), dtype=np.float32).reshape(-1, DIMENSIONS)
+        sound = np.isfinite(vectors).all(axis=1)
+        yield [memory_id for (memory_id, _), good in zip(held, sound, strict=True) if good], vectors[sound]
 
 
 def rank(session: Session, query: Vector, question: Question, encoder: str, ids: Sequence[str]) -> tuple[Recalled, ...]:
