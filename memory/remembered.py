@@ -151,8 +151,8 @@ def _vectors(session: Session, where: ColumnElement[bool]) -> Iterator[tuple[lis
     for part in session.connection().execute(query.execution_options(yield_per=CHUNK)).partitions(CHUNK):
         held = [(memory_id, raw) for memory_id, raw in part if len(raw) == DIMENSIONS * 4]
         vectors = np.frombuffer(b"".join(raw for _, raw in held), dtype=np.float32).reshape(-1, DIMENSIONS)
-        sound = np.isfinite(vectors).all(axis=1)
-        yield [memory_id for (memory_id, _), good in zip(held, sound, strict=True) if good], vectors[sound]
+        sound = np.flatnonzero(np.isfinite(vectors).all(axis=1))
+        yield [held[n][0] for n in sound], vectors[sound]
 
 
 def rank(session: Session, query: Vector, question: Question, encoder: str, ids: Sequence[str]) -> tuple[Recalled, ...]:
