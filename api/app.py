@@ -30,6 +30,7 @@ from api.routes import (
     law,
     ledger,
     lessons,
+    memory,
     models,
     notifications,
     parents,
@@ -77,7 +78,7 @@ def _operation_id(route: APIRoute) -> str:
 AREAS = (
     health, session, people, desk, approvals, attention, cases, explanations, evidence, chat, halts, law, changes,
     ledger, book, parents, findings, risk, reconciliation, day, notifications, sla, replays, reports, strategies,
-    drills, tickets, models, lessons,
+    drills, tickets, models, lessons, memory,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from api.auth import principal_of, require
+from memory.embedding import SentenceEncoder
 from pipeline.people import Identity
 from pipeline.store import Principal, Store
 
@@ -18,6 +19,16 @@ def current_store(connection: HTTPConnection) -> Store:
     return store
 
 
+def current_encoder(connection: HTTPConnection) -> SentenceEncoder:
+    """The encoder of this process, loaded at the first search. Two at once load it twice, which harms nobody."""
+    state = connection.app.state
+    if not hasattr(state, "encoder"):
+        state.encoder = SentenceEncoder()
+    found: SentenceEncoder = state.encoder
+    return found
+
+
+EncoderDep = Annotated[SentenceEncoder, Depends(current_encoder)]
 StoreDep = Annotated[Store, Depends(current_store)]
 PrincipalDep = Annotated[Principal, Depends(principal_of)]
 

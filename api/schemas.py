@@ -316,6 +316,7 @@ class FindingBody(Finding):
     """A finding, where it stands, and who has seen to it. `as_of` is when it was last seen, in desk time.
 
     `silenced_sessions` are those left; the longest silence is what the worst that it was allows, 0 for none.
+    `runbook` is the id of the one that says what to do.
     """
 
     run_id: str | None
@@ -333,6 +334,7 @@ class FindingBody(Finding):
     silenced_sessions: int | None
     longest_silence_hours: int
     longest_silence_sessions: int
+    runbook: str | None = None
 
 
 class FindingDetail(FindingBody):

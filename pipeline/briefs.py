@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from statistics import fmean
+from typing import Any
 
 from sqlmodel import Session, col, select
 
+from memory.remembered import Recalled
 from memory.tables import CaseRow, OutcomeRow
 from pipeline.overrides import Override
 from tools.canonical import plain
@@ -60,14 +62,32 @@ def override_evidence(asked: Override, symbol: str, as_of: datetime) -> Evidence
     return Evidence.of("override", "pipeline.overriding", payload, event_time=as_of, known_at=as_of, symbol=symbol)
 
 
-def recall_evidence(recalled: Sequence[RecalledCase], symbol: str, as_of: datetime) -> Evidence:
+def recall_evidence(
+    recalled: Sequence[RecalledCase],
+    symbol: str,
+    as_of: datetime,
+    *,
+    found: Sequence[Recalled] = (),
+) -> Evidence:
+    """What was recalled, with every factor that made its place; never a text."""
+    how = {item.subject: item for item in found}
     returns = [item.excess_return for item in recalled if item.excess_return is not None]
-    payload = {
-        "items": [item.model_dump(include={"case_id", "symbol", "similarity", "excess_return"}) for item in recalled],
+    payload: dict[str, Any] = {
+        "items": [
+            item.model_dump(include={"case_id", "symbol", "similarity", "excess_return"}) | _how(how.get(item.case_id))
+            for item in recalled
+        ],
         "n": len(returns),
         "mean_excess_return": fmean(returns) if returns else None,
     }
     return Evidence.of("recall", "memory.recall", payload, event_time=as_of, known_at=as_of, symbol=symbol)
+
+
+def _how(item: Recalled | None) -> dict[str, Any]:
+    if item is None:
+        return {}
+    weights = {"similarity": item.similarity, **item.weights._asdict(), "age_sessions": item.age, "alike": item.alike}
+    return {"weights": weights, "market": item.regime, "tainted": item.taint}
 
 
 def situation(proposal: Proposal, instrument: Instrument) -> str:
@@ -78,21 +98,21 @@ def situation(proposal: Proposal, instrument: Instrument) -> str:
     )
 
 
-def recalled_cases(session: Session, found: Sequence[tuple[str, float]]) -> tuple[RecalledCase, ...]:
-    """Turn recalled ids into past cases with their outcomes, in the order found."""
-    ids = [case_id for case_id, _ in found]
+def recalled_cases(session: Session, found: Sequence[Recalled]) -> tuple[RecalledCase, ...]:
+    """Turn recalled items into past cases with their outcomes, in the order found."""
+    ids = [item.subject for item in found]
     cases = {row.id: row for row in session.exec(select(CaseRow).where(col(CaseRow.id).in_(ids))).all()}
     outcomes = {
         row.case_id: row.body for row in session.exec(select(OutcomeRow).where(col(OutcomeRow.case_id).in_(ids))).all()
     }
     result = []
-    for case_id, similarity in found:
-        case, outcome = cases.get(case_id), outcomes.get(case_id)
+    for item in found:
+        case, outcome = cases.get(item.subject), outcomes.get(item.subject)
         if case is None:
             continue
         result.append(
             RecalledCase(
-                case_id=case.id, symbol=case.symbol, strategy=case.strategy, similarity=similarity,
+                case_id=case.id, symbol=case.symbol, strategy=case.strategy, similarity=item.similarity,
                 state=CaseState(case.state), opened=case.opened,
                 excess_return=outcome.excess_return if outcome else None,
                 summary=f"{case.strategy} {case.side} {case.symbol} on {case.opened}: {case.state}",

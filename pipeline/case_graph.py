@@ -37,6 +37,7 @@ from pipeline.manual import proposer_of
 from pipeline.model_view import raise_fallbacks
 from pipeline.overrides import controls_of, override_of
 from pipeline.policy import facts_of
+from pipeline.recalling import recall_for
 from pipeline.risk_inputs import of_proposal
 from pipeline.submission import OpenMarket, submit_case
 from pipeline.work import CycleWork
@@ -47,7 +48,7 @@ from tools.risk.measures.what_if import Surroundings
 from tools.risk.types import Check, Counterfactual, MarketView, PortfolioView
 from tools.strategy.confidence import confidence_for_size
 from tools.strategy.types import Features
-from tools.types import CaseState, Evidence, RecalledCase, Review
+from tools.types import CaseState, Evidence, Review
 
 
 class CaseGraphState(TypedDict):
@@ -179,27 +180,20 @@ def _explanation_brief(context: CaseContext, case_id: str) -> ExplanationBrief |
     changed = _varied(context, case, view, seen, overrides, sized)
     around = Surroundings(work.history, work.scenarios, view, desk.law.limits)
     review = Review.model_validate(case.review)
-    recalled: tuple[RecalledCase, ...] = ()
-    if desk.recall is not None:
-        found = desk.recall.recall(
-            briefs.situation(case.order, desk.market.instrument(case.symbol)), run_id=desk.run_id,
-            as_of_index=work.index, strategy=case.strategy,
-        )  # fmt: skip
-        with desk.db.read() as session:
-            recalled = briefs.recalled_cases(session, found)
+    memories = recall_for(work, case.order)
     as_of = work.tick.as_of
     evidence = (
         briefs.proposal_evidence(case.order, desk.market.instrument(case.symbol).name), *cited,
         *(e for e in work.evidence if not e.taint),
         briefs.checks_evidence(checks, case.symbol, as_of), briefs.counterfactual_evidence(changed, case.symbol, as_of),
-        briefs.review_evidence(review, case.symbol, as_of), briefs.recall_evidence(recalled, case.symbol, as_of),
+        briefs.review_evidence(review, case.symbol, as_of), memories.evidence,
         briefs.portfolio_evidence(view, as_of),
         briefs.what_if_evidence(of_proposal(around, case.order, seen.sector), as_of),
         *([briefs.override_evidence(asked, case.symbol, as_of)] if asked else []),
     )  # fmt: skip
     return ExplanationBrief(
         run_id=desk.run_id, cycle_id=case.cycle_id, as_of=as_of, case_id=case_id, proposal=case.order, review=review,
-        checks=checks, counterfactuals=changed, findings=tuple(f.body for f in findings), recalled=recalled,
+        checks=checks, counterfactuals=changed, findings=tuple(f.body for f in findings), recalled=memories.cases,
         evidence=tuple({e.id: e for e in evidence}.values()), unknowns=tuple(desk.degraded),
     )  # fmt: skip
 

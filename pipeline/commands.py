@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from memory.tables import CommandRow
 from pipeline.store import Principal, Store, now
 
-NEXT, RECONCILE = "next", "reconcile"
+NEXT, RECONCILE, REBUILD_MEMORY = "next", "reconcile", "rebuild_memory"
 
 
 def request_next(store: Store, principal: Principal) -> CommandRow:
@@ -21,6 +21,11 @@ def request_next(store: Store, principal: Principal) -> CommandRow:
 def request_reconciliation(store: Store, principal: Principal) -> CommandRow:
     """Ask for a comparison of both books, all fills included."""
     return _request(store, principal, RECONCILE)
+
+
+def request_rebuild(store: Store, principal: Principal) -> CommandRow:
+    """Ask for the index of memory to be built anew from SQL."""
+    return _request(store, principal, REBUILD_MEMORY)
 
 
 def _request(store: Store, principal: Principal, kind: str) -> CommandRow:

@@ -28,7 +28,7 @@ from memory.recordings import record
 from memory.tables import FindingRow, HeadlineRow, RunRow, SignalRow
 from pipeline import automatic_halts, breaches, halt_program, lesson_use, planting
 from pipeline.book import portfolio_view
-from pipeline.briefs import portfolio_evidence, recall_evidence, recalled_cases, situation
+from pipeline.briefs import portfolio_evidence
 from pipeline.capacity import load_of
 from pipeline.desk import Desk
 from pipeline.findings import keep_finding, watch
@@ -36,14 +36,14 @@ from pipeline.health_facts import Health, data_age_hours, health_of, keep_histor
 from pipeline.model_reviews import keep_model_reviews
 from pipeline.model_view import raise_fallbacks
 from pipeline.opening import open_all
+from pipeline.recalling import recall_for
 from pipeline.risk_inputs import edges_of, protection_finding, protection_of
-from pipeline.settled import regime_of
 from pipeline.work import CycleWork
 from tools.canonical import plain
 from tools.risk.breaches import passive_breaches
 from tools.strategy.drafting import protection_evidence
 from tools.strategy.ranking import rank
-from tools.types import Finding, Proposal, RecalledCase, Review
+from tools.types import Evidence, Finding, Proposal, RecalledCase, Review
 
 RECALL_FOR = 12
 """How many of the best-ranked entries get similar past cases looked up."""
@@ -188,6 +188,7 @@ def _decision_brief(context: CycleContext, state: CycleState) -> DecisionBrief:
     proposals = tuple(Proposal.model_validate(item) for item in state["proposals"])
     as_of = work.tick.as_of
     recalled: dict[str, tuple[RecalledCase, ...]] = {}
+    extra: list[Evidence] = []
     with desk.db.read() as session:
         view = portfolio_view(session, session.get_one(RunRow, desk.run_id), desk.market)
         findings = session.exec(
@@ -196,18 +197,13 @@ def _decision_brief(context: CycleContext, state: CycleState) -> DecisionBrief:
             .order_by(FindingRow.id)
         ).all()
         cited = evidence_store.read(session, [i for p in proposals for i in p.evidence_ids], as_of)
-        entries = [item for item in proposals if item.kind == "order.entry"][:RECALL_FOR]
-        for item in entries if desk.recall else ():
-            found = desk.recall.recall(  # type: ignore[union-attr]
-                situation(item, desk.market.instrument(item.symbol)), run_id=desk.run_id, as_of_index=work.index,
-                strategy=item.strategy,
-            )  # fmt: skip
-            if found:
-                recalled[item.id] = recalled_cases(session, found)
         lessons = lesson_use.promoted(desk.store, session, desk.run_id)
-    regime = regime_of(desk.market, work.index, as_of) if lessons else None
-    taught = lesson_use.lesson_evidence(lessons, proposals, regime, as_of)
-    extra = [recall_evidence(cases, _symbol(proposals, key), as_of) for key, cases in recalled.items()]
+    taught = lesson_use.lesson_evidence(lessons, proposals, work.regime, as_of)
+    for item in [item for item in proposals if item.kind == "order.entry"][:RECALL_FOR]:
+        memories = recall_for(work, item)
+        if memories.cases:
+            recalled[item.id] = memories.cases
+            extra.append(memories.evidence)
     return DecisionBrief(
         run_id=desk.run_id, cycle_id=work.cycle_id, as_of=as_of, candidates=proposals, portfolio=view,
         evidence=tuple(
@@ -217,13 +213,8 @@ def _decision_brief(context: CycleContext, state: CycleState) -> DecisionBrief:
     )  # fmt: skip
 
 
-def _symbol(proposals: tuple[Proposal, ...], proposal_id: str) -> str:
-    return next(item.symbol for item in proposals if item.id == proposal_id)
-
-
 def _keep_reviews(context: CycleContext, brief: DecisionBrief, made: tuple[Compared, ...], asked: Context) -> None:
     desk = context.desk
-    regime = regime_of(desk.market, context.work.index, brief.as_of)
     how = {"framework": asked.framework, "samples": asked.samples} if asked.reasoner == "model" else {}
     with desk.db.write() as session:
         evidence_store.keep(session, brief.evidence)
@@ -232,7 +223,7 @@ def _keep_reviews(context: CycleContext, brief: DecisionBrief, made: tuple[Compa
             request=brief, response=[item.review for item in made], meta=how,
         )  # fmt: skip
         keep_model_reviews(session, brief, made, asked.framework)
-        lesson_use.keep_shadows(desk.store, session, brief, made, asked, regime)
+        lesson_use.keep_shadows(desk.store, session, brief, made, asked, context.work.regime)
         raise_fallbacks(session, session.get_one(RunRow, desk.run_id), brief.cycle_id, brief.as_of)
 
 

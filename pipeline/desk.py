@@ -19,6 +19,7 @@ from pipeline.activation import InForce, at_start, in_force, look_again
 from pipeline.context import agent_context
 from pipeline.feed import ALPACA, market_of, new_market, open_market
 from pipeline.findings import raise_finding
+from pipeline.recollection import open_recall
 from pipeline.store import Store, active_run, now
 from pipeline.venue import open_broker
 from tools.canonical import content_sha256, stable_id
@@ -216,7 +217,7 @@ def open_desk(store: Store, *, attended: bool = False, started: bool = False) ->
     degraded: list[str] = []
     recall = None
     try:
-        recall = Recall(store.db, store.home.chroma)
+        recall = open_recall(store)
     except ConfigError as error:
         degraded.append(error.message)
     for reason in store.reduce_only:

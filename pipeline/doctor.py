@@ -14,6 +14,7 @@ from pipeline.exposure import require_may_listen
 from pipeline.heartbeats import resident
 from pipeline.model_settings import secret
 from pipeline.policy import load_policy
+from pipeline.recollection import ask_server
 from pipeline.settings import LOOPBACK, Settings
 from pipeline.store import Store, active_run, open_store
 from pipeline.venue import open_market
@@ -40,6 +41,7 @@ def examine(settings: Settings) -> tuple[DoctorLine, ...]:
     lines = [
         _market(),
         _embedding(),
+        *_chroma(settings),
         _console(),
         _model(settings),
         *_fallbacks(settings),
@@ -79,6 +81,22 @@ def _embedding() -> DoctorLine:
     except QuarterdeckError as error:
         return DoctorLine(component="recall", state="missing", text=error.message, remedy="Run `make setup`.")
     return DoctorLine(component="recall", state="ok", text="embedding model is installed; it runs on this machine")
+
+
+def _chroma(settings: Settings) -> list[DoctorLine]:
+    """The Chroma server of the settings, asked now; nothing where the index is a folder of the home."""
+    if settings.chroma_url is None:
+        return []
+    if not _is_private(settings.chroma_url):
+        remedy = "Use https:// for a Chroma server on another machine."
+        text = f"{settings.chroma_url} is not encrypted"
+        return [DoctorLine(component="recall index", state="unsafe", text=text, remedy=remedy)]
+    try:
+        ask_server(settings)
+    except QuarterdeckError as error:
+        remedy = "Start it, or correct QUARTERDECK_CHROMA_URL and _TOKEN; until then SQL answers, more slowly."
+        return [DoctorLine(component="recall index", state="missing", text=error.message, remedy=remedy)]
+    return [DoctorLine(component="recall index", state="ok", text=f"Chroma answers at {settings.chroma_url}")]
 
 
 def _console() -> DoctorLine:

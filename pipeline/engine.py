@@ -22,6 +22,7 @@ from pipeline import (
     halt_program,
     order_stream,
     queue_time,
+    recollection,
     reconciliation,
     unattended,
 )
@@ -46,6 +47,8 @@ RETRY_S = 5.0
 """Pause before a feed or broker that did not answer is asked for the same part of a session again."""
 EXPECTED = ("broker", "not_final")
 """Codes of a broker's silence, which is told apart, and of bars that the feed has not finished yet."""
+RECALL_S = 15.0
+"""Pause between two looks at the index of memory."""
 PACE_S = 1.0
 """Pause between sessions while nobody is asked, so that a person can follow."""
 NO_WATCHDOG = "the watchdog does not live: nothing that adds risk is opened until it does"
@@ -76,6 +79,7 @@ class Engine:
         self._watched_at = float("-inf")
         self._looked_at = 0.0
         self._compared_at = time.monotonic()
+        self._recalled_at = time.monotonic()
         self._silent = False
         self._attended: frozenset[str] = frozenset()
 
@@ -92,6 +96,7 @@ class Engine:
                 await asyncio.to_thread(queue_time.attend, self.store, self.desk.run_id)
                 await asyncio.to_thread(self._watch_people)
                 await asyncio.to_thread(self._keep_law)
+                await asyncio.to_thread(self._keep_recall)
                 await self._attend_night()
                 await self.player.open_by_hand()
                 for task in (teller, listener):
@@ -116,6 +121,25 @@ class Engine:
         applied = applying.apply_due(self.store)
         if (applied or self.store.law_trouble) and self.desk.take_law():
             beat_law(self.store)
+
+    def _keep_recall(self) -> None:
+        """Look now and then whether the index of memory answers, and bring it back when it does again."""
+        recall = self.desk.recall
+        if recall is not None and time.monotonic() - self._recalled_at >= RECALL_S:
+            self._recalled_at = time.monotonic()
+            recollection.keep_recall(self.store, recall)
+
+    def _rebuild_memory(self) -> tuple[str, str]:
+        """Status and words for a wish to build the index anew."""
+        recall = self.desk.recall
+        if recall is None:
+            return "refused", self.desk.degraded[0]
+        try:
+            held = recall.rebuild()
+        except RetryableToolError as error:
+            return "refused", error.message
+        recollection.keep_recall(self.store, recall)
+        return "done", f"{held} items in the index"
 
     async def _attend_night(self) -> None:
         """Look at the broker now and then; let exits go whose questions ran out of minutes, if the policy says so."""
@@ -169,6 +193,10 @@ class Engine:
         command = await asyncio.to_thread(commands.pending, self.store)
         if command is not None and command.kind == commands.RECONCILE:
             await self._answer_comparison(command.id)
+            return
+        if command is not None and command.kind == commands.REBUILD_MEMORY:
+            status, said = await asyncio.to_thread(self._rebuild_memory)
+            await asyncio.to_thread(commands.answer, self.store, command.id, status, said)
             return
         if self.player.finished():
             if command is not None:
@@ -258,8 +286,10 @@ async def _main(settings: Settings) -> None:
     reconciliation.at_start(desk)
     beat(store, "broker", "ok", desk.broker.name)
     beat_law(store)
-    recall = desk.recall
-    beat(store, "recall", "ok" if recall else "down", f"{recall.count()} cases" if recall else desk.degraded[0])
+    if desk.recall is None:
+        beat(store, "recall", "down", desk.degraded[0])
+    else:
+        recollection.keep_recall(store, desk.recall)
     with listening(store, desk.run()):
         async with open_player(desk) as player:
             engine = Engine(store, desk, player)

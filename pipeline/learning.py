@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from datetime import datetime
 
 from sqlmodel import Session, col, select
 
@@ -18,8 +17,8 @@ from pipeline.desk import Desk
 from pipeline.lesson_state import WRITTEN
 from pipeline.lesson_use import decay
 from pipeline.model_view import raise_fallbacks
-from pipeline.settled import describe, regime_of, settled_views
-from pipeline.work import CycleWork
+from pipeline.settled import describe, settled_views
+from pipeline.work import CycleWork, regime_at
 from tools.types import Lesson
 
 CALL = "learning.learn_from_views"
@@ -33,7 +32,7 @@ async def learn_from(desk: Desk, work: CycleWork) -> int:
 
 
 def _brief(desk: Desk, work: CycleWork) -> LearningBrief:
-    _describe_earlier(desk, work.tick.as_of)
+    _describe_earlier(desk)
     with desk.db.read() as session:
         views = settled_views(session, OutcomeRow.run_id == desk.run_id)
         written = session.exec(
@@ -54,7 +53,7 @@ def _brief(desk: Desk, work: CycleWork) -> LearningBrief:
     )  # fmt: skip
 
 
-def _describe_earlier(desk: Desk, as_of: datetime) -> None:
+def _describe_earlier(desk: Desk) -> None:
     """Describe outcomes that an earlier version of the desk settled."""
     undescribed = select(OutcomeRow.id).where(
         OutcomeRow.run_id == desk.run_id, OutcomeRow.settled, col(OutcomeRow.kind).is_(None)
@@ -66,7 +65,7 @@ def _describe_earlier(desk: Desk, as_of: datetime) -> None:
         for outcome_id in session.exec(undescribed).all():
             row = session.get_one(OutcomeRow, outcome_id)
             case = session.get_one(CaseRow, row.case_id)
-            describe(session, row, case, row.body, regime_of(desk.market, row.opened_index, as_of))
+            describe(session, row, case, row.body, regime_at(desk.market, row.opened_index))
             session.add(row)
 
 

@@ -40,7 +40,8 @@ from pipeline.halt_release import end_due
 from pipeline.learning import learn_from
 from pipeline.missed import miss_session
 from pipeline.protection import Closed, protect
-from pipeline.settle import remember_settled, settle_outcomes
+from pipeline.remembering import remember_close
+from pipeline.settle import settle_outcomes
 from pipeline.store import active_run
 from pipeline.submission import OpenMarket
 from pipeline.venue_time import VenueTime
@@ -109,7 +110,7 @@ class SessionPlayer:
         if desk.run().stage == "marked":
             await asyncio.to_thread(settle_outcomes, desk, work)
             await learn_from(desk, work)
-            await asyncio.to_thread(remember_settled, desk, work)
+            await asyncio.to_thread(remember_close, desk, work)
             await asyncio.to_thread(self._stage, "settled")
         asked = await self._cycle(work)
         await asyncio.to_thread(reconciliation.reconcile_desk, desk, "session")

@@ -8,6 +8,7 @@ from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -64,6 +65,12 @@ class Settings(BaseSettings):
     alpaca_history: int = Field(default=260, ge=130, description="sessions of history before the first one played")
     alpaca_horizon: int = Field(default=250, ge=1, description="sessions that a run may last")
     alpaca_stream_url: str | None = Field(default=None, description="another address of the trading stream")
+    chroma_url: str | None = Field(
+        default=None, description="a Chroma server for the index of memory; unset: a folder of the home"
+    )
+    chroma_token: SecretStr | None = None
+    chroma_header: Literal["Authorization", "X-Chroma-Token"] = "Authorization"
+    chroma_ca: Path | None = Field(default=None, description="PEM authority of a Chroma server that speaks HTTPS")
     model_base_url: str | None = Field(default=None, description="any OpenAI-compatible endpoint")
     model_api_key: SecretStr | None = None
     model_id: str = Field(default="gpt-4o-mini", description="the fast model: words and routing")
@@ -140,7 +147,19 @@ class Settings(BaseSettings):
             ip_network(part, strict=False)
         return value
 
-    @field_validator("home", "heads_dir", "tls_cert", "tls_key", "venue")
+    @field_validator("chroma_url")
+    @classmethod
+    def _is_server(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("write http://host:port or https://host:port, without a path")
+        if parts.username or parts.password:
+            raise ValueError("leave the secret out of the address: QUARTERDECK_CHROMA_TOKEN takes it")
+        return value.rstrip("/")
+
+    @field_validator("home", "heads_dir", "tls_cert", "tls_key", "venue", "chroma_ca")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().resolve() if value else value
@@ -176,5 +195,6 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         where = "QUARTERDECK_" + "_".join(str(part) for part in first["loc"]).upper()
-        shown = "" if "FALLBACK" in where else f" (got {first['input']!r})"  # somebody may have put a key there
+        secret = "FALLBACK" in where or "CHROMA_URL" in where  # somebody may have put a key there
+        shown = "" if secret else f" (got {first['input']!r})"
         raise ConfigError(f"{where}: {first['msg']}{shown}", code="bad_settings") from None

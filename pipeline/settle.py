@@ -9,15 +9,13 @@ from sqlmodel import Session, col, select
 
 from memory.ledger import Entry, Stage, append
 from memory.tables import CaseRow, OrderRow, OutcomeRow, RunRow
-from pipeline.briefs import situation
 from pipeline.cases import advance
 from pipeline.desk import Desk
 from pipeline.findings import raise_finding
-from pipeline.settled import describe, regime_of
-from pipeline.work import CycleWork
+from pipeline.settled import describe
+from pipeline.work import CycleWork, regime_at
 from tools.canonical import round_float
 from tools.data.types import Panel
-from tools.strategy.regime import Regime
 from tools.strategy.views import last_close, view_returns
 from tools.types import CaseState, Outcome
 
@@ -51,8 +49,7 @@ def settle_outcomes(desk: Desk, work: CycleWork) -> list[str]:
     ends = {row.id: end for row in due if (end := last_close(row.body, panel)) is not None}
     if not ends:
         return []
-    opened = {row.opened_index for row in due}
-    regimes: dict[int, Regime | None] = {at: regime_of(desk.market, at, work.tick.as_of) for at in opened}
+    regimes = {at: regime_at(desk.market, at) for at in {row.opened_index for row in due}}
     lines: list[dict[str, object]] = []
     with desk.db.write() as session:
         for row in (row for row in due if row.id in ends):
@@ -110,26 +107,3 @@ def _settled(session: Session, row: OutcomeRow, panel: Panel, index_now: float, 
             "excess_return": round_float(view_return - index_return),
         }
     )  # fmt: skip
-
-
-def remember_settled(desk: Desk, work: CycleWork) -> int:
-    """Put asked cases whose outcome is settled into long-term memory; the same case again changes nothing."""
-    if desk.recall is None:
-        return 0
-    with desk.db.read() as session:
-        rows = session.exec(
-            select(CaseRow)
-            .join(OutcomeRow, col(OutcomeRow.case_id) == col(CaseRow.id))
-            .where(
-                OutcomeRow.run_id == desk.run_id, OutcomeRow.settled, OutcomeRow.due_index == work.index,
-                CaseRow.kind == "order.entry",
-                ~col(CaseRow.state).in_([CaseState.NOT_SELECTED.value]),
-            )
-            .order_by(col(CaseRow.id))
-        ).all()  # fmt: skip
-    for case in rows:
-        desk.recall.remember(
-            memory_id=case.id, run_id=desk.run_id, symbol=case.symbol, strategy=case.strategy, known_index=work.index,
-            text=situation(case.order, desk.market.instrument(case.symbol)),
-        )  # fmt: skip
-    return len(rows)

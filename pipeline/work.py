@@ -13,7 +13,8 @@ from pipeline.risk_inputs import history_of, known_scenarios
 from tools.canonical import stable_id
 from tools.data import asof, quality
 from tools.data.evidence import observation_evidence
-from tools.data.types import Headline, Panel, QualityIssue
+from tools.data.types import Headline, MarketData, Panel, QualityIssue
+from tools.errors import DataError
 from tools.risk.groups import Groups, correlated
 from tools.risk.measures.types import History, Scenario
 from tools.risk.protection import ProtectionState
@@ -23,12 +24,23 @@ from tools.strategy import drafting
 from tools.strategy.drafting import Drafted
 from tools.strategy.features import compute
 from tools.strategy.generators import exits, reversion, trend
+from tools.strategy.regime import TREND, regime_of
 from tools.strategy.sizing_types import Edge
 from tools.strategy.types import Candidate, Features
 from tools.types import Evidence, Proposal, Signal, Tick
 
 LOOKBACK = 130
 HEADLINE_DAYS = 7
+
+
+def regime_at(market: MarketData, index: int) -> str:
+    """The regime at the close of a session, from what was known then; "" where the index has holes."""
+    day = market.sessions[index]
+    as_of = market.tick(day, "close").as_of
+    try:
+        return regime_of([market.index_close(d, as_of) for d in market.sessions[max(0, index - TREND + 1) : index + 1]])
+    except DataError:
+        return ""
 
 
 Part = Literal["close", "open", "night"]
@@ -101,6 +113,11 @@ class CycleWork:
     def history(self) -> History:
         """Returns that the measures of risk read, the same for every case of the cycle."""
         return history_of(self.desk.market, self.panel, self.tick.as_of)
+
+    @cached_property
+    def regime(self) -> str:
+        """The market's regime at this session's last known close."""
+        return regime_at(self.desk.market, self.index if self.part != "open" else self.index - 1)
 
     @cached_property
     def scenarios(self) -> tuple[Scenario, ...]:

@@ -40,6 +40,8 @@ Tier = Literal["fast", "deep"]
 _SHAPE = re.compile(
     r"\A---\n(?P<head>.*?)\n---\n\s*(?:<!-- system -->\n(?P<system>.*?)\n)?<!-- user -->\n(?P<user>.*)\Z", re.DOTALL
 )
+RUNBOOKS = "runbooks"
+"""The folder of what is written for people; see `prompts.runbooks`."""
 _ID = re.compile(r"[a-z_]+/[a-z_]+")
 
 
@@ -107,7 +109,7 @@ def prompt_ids() -> tuple[str, ...]:
         sorted(
             f"{folder.name}/{file.name.removesuffix('.md')}"
             for folder in root.iterdir()
-            if folder.is_dir() and not folder.name.startswith(("_", "."))
+            if folder.is_dir() and not folder.name.startswith(("_", ".")) and folder.name != RUNBOOKS
             for file in folder.iterdir()
             if file.name.endswith(".md")
         )

@@ -64,11 +64,11 @@ class Leaf:
 
 def leaves(evidence: Iterable[Evidence]) -> Iterator[Leaf]:
     """Every number of every payload, in the order given and by field name; decimal strings count, booleans and other
-    text do not."""
+    text do not, nor do the weights of what was recalled: they say how it was found, and measure nothing."""
     for item in evidence:
         for path, value in _walk(item.payload, ()):
             number = as_number(value)
-            if number is not None:
+            if number is not None and "weights" not in path:
                 yield Leaf(item.id, pointer_of(path), number, _unit(item, path), _symbols(item, path))
 
 

@@ -18,6 +18,7 @@ from memory.tables import FindingRow, RunRow
 from pipeline.finding_answers import SILENCE, FindingState, state_of
 from pipeline.findings import silenced, still_open, worst_of
 from pipeline.store import Store, now
+from prompts.runbooks import runbook_for
 from tools.types import Severity
 
 
@@ -43,6 +44,7 @@ def finding_body(session: Session, row: FindingRow, at: datetime) -> FindingBody
         acknowledged_at=row.acknowledged_wall, silenced_by=row.silenced_by, silenced_reason=row.silenced_reason,
         silenced_until=row.silenced_until_wall, silenced_sessions=left, longest_silence_hours=longest.hours,
         longest_silence_sessions=longest.sessions if run is not None else 0,
+        runbook=book.id if (book := runbook_for(row.code)) else None,
     )  # fmt: skip
 
 

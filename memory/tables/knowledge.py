@@ -9,12 +9,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Boolean, Column, LargeBinary, false
+from sqlalchemy import Boolean, Column, Index, LargeBinary, false, text
 from sqlmodel import Field, SQLModel
 
 from memory.tables.fields import body, instant, json_field, money
 from tools.data.types import Headline
 from tools.types import Evidence, Finding, Lesson, Outcome, Signal
+
+EMPTY = {"server_default": text("''")}
 
 
 class EvidenceRow(SQLModel, table=True):
@@ -152,9 +154,16 @@ class LessonShadowRow(SQLModel, table=True):
 
 
 class MemoryRow(SQLModel, table=True):
-    """A remembered case: the text and its vector. Chroma is only an index over these rows."""
+    """One remembered item: its text, its vector and what is known of it. Chroma is only an index over these rows.
+
+    `run_id` is the run that remembers, or "desk" for runbooks; `subject` the case, lesson or runbook it is about.
+    `outcome` is a case's disposition, `regime` the market's when the case opened ("" is not known). From session
+    `superseded_index` on something newer stands in its place. `cluster` is the first of the near-duplicates that it
+    belongs to, `encoder` the fingerprint of what made the vector.
+    """
 
     __tablename__ = "memories"
+    __table_args__ = (Index("ix_memories_shelf", "run_id", "kind", "strategy", "known_index"),)
     id: str = Field(primary_key=True)
     run_id: str = Field(index=True)
     kind: str
@@ -163,6 +172,13 @@ class MemoryRow(SQLModel, table=True):
     known_index: int
     text: str
     vector: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    subject: str = Field(default="", sa_column_kwargs=EMPTY)
+    outcome: str | None = None
+    regime: str = Field(default="", sa_column_kwargs=EMPTY)
+    taint: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+    superseded_index: int | None = None
+    cluster: str = Field(default="", index=True, sa_column_kwargs=EMPTY)
+    encoder: str = Field(default="", sa_column_kwargs=EMPTY)
 
 
 class ChatRow(SQLModel, table=True):

@@ -53,6 +53,7 @@ NEEDED = {
     "POST /halts/{halt_id}/release": ("risk_officer", "decide"),
     "POST /halts/{halt_id}/keep": ("risk_officer", "decide"),
     "POST /reconciliation": ("operator", "operate"),
+    "POST /memory/rebuild": ("operator", "operate"),
     "POST /breaks/{break_id}": ("risk_officer", "decide"),
     "POST /tickets": ("operator", "operate"),
     "POST /parents/{parent_id}/stop": ("operator", "halt"),

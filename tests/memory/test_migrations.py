@@ -18,8 +18,9 @@ from sqlmodel import SQLModel, select
 
 import memory.tables  # noqa: F401  (registers the tables)
 from memory.database import Database
+from memory.embedding import SentenceEncoder
 from memory.migrations import _config, current, newest, upgrade
-from memory.tables import FindingRow, SpendRow
+from memory.tables import FindingRow, MemoryRow, SpendRow
 from tools.errors import HomeError
 
 AS_OF = "2009-11-13T21:00:00.000000Z"
@@ -119,6 +120,38 @@ def test_findings_of_an_older_home_stay_readable_and_what_is_looked_for_again_en
         ("drawdown", True, 1), ("tampered", False, 1),
     ]  # fmt: skip
     assert all(row.first_as_of == row.as_of and row.worst == row.body.severity for row in rows)
+
+
+def test_cases_of_an_older_home_are_remembered_with_their_outcome(any_url: str) -> None:
+    database = Database(any_url)
+    scripts = ScriptDirectory.from_config(_config())
+    before = next(s.down_revision for s in scripts.walk_revisions() if s.path.endswith("_memory.py"))
+    with database.write() as session:
+        config = _config()
+        config.attributes["connection"] = session.connection()
+        command.upgrade(config, str(before))
+        session.connection().execute(
+            text(
+                "INSERT INTO memories (id, run_id, kind, symbol, strategy, known_index, text, vector) "
+                "VALUES (:id, 'run_1', 'case', 'IBM', 'trend', 70, 'bought', :vector)"
+            ),
+            [{"id": name, "vector": b"0" * 1536} for name in ("case_1", "case_2")],
+        )
+        session.connection().execute(
+            text(
+                "INSERT INTO outcomes (id, run_id, case_id, strategy, symbol, disposition, settled, opened_index, "
+                "due_index, index_entry, body) "
+                "VALUES ('out_1', 'run_1', 'case_1', 'trend', 'IBM', 'refused', true, 60, 70, 1000, '{}')"
+            )
+        )
+    upgrade(database)
+    with database.read() as session:
+        rows = session.exec(select(MemoryRow).order_by(MemoryRow.id)).all()
+    database.dispose()
+    assert [(row.subject, row.cluster, row.outcome) for row in rows] == [
+        ("case_1", "case_1", "refused"), ("case_2", "case_2", None),
+    ]  # fmt: skip
+    assert all(row.encoder == SentenceEncoder().fingerprint and not row.taint for row in rows)
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(any_db: Database) -> None:

@@ -71,6 +71,8 @@ export interface Finding {
   silenced_sessions: number | null;
   longest_silence_hours: number;
   longest_silence_sessions: number;
+  /** The runbook that says what to do, if there is one. */
+  runbook?: string | null;
 }
 
 export type FindingState = "open" | "acknowledged" | "silenced" | "cleared";

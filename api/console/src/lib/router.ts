@@ -1,6 +1,8 @@
 import { useSyncExternalStore } from "react";
 import type { OversightTab } from "./rights";
 
+export type HistoryTab = "cases" | "lessons" | "memory" | "ledger";
+
 export type Route =
   | { page: "overview" }
   | { page: "approvals"; id: string | null }
@@ -9,9 +11,10 @@ export type Route =
   | { page: "day" }
   | { page: "case"; id: string }
   | { page: "evidence"; id: string }
-  | { page: "history"; tab: "cases" | "lessons" | "ledger" }
+  | { page: "history"; tab: HistoryTab }
   | { page: "oversight"; tab: OversightTab };
 
+const HISTORY: readonly string[] = ["cases", "lessons", "memory", "ledger"] satisfies HistoryTab[];
 const OVERSIGHT: readonly string[] = ["policy", "delegations", "attention", "models", "notifications", "people"] satisfies OversightTab[];
 
 /** Read a location hash such as `#/approvals/apr_1`; anything unknown is the overview. */
@@ -25,7 +28,7 @@ export function readRoute(hash: string): Route {
   if (first === "cases" && second) return { page: "case", id: second };
   if (first === "cases") return { page: "history", tab: "cases" };
   if (first === "history") {
-    return { page: "history", tab: second === "lessons" || second === "ledger" ? second : "cases" };
+    return { page: "history", tab: HISTORY.includes(second) ? second as HistoryTab : "cases" };
   }
   if (first === "oversight") return { page: "oversight", tab: OVERSIGHT.includes(second) ? second as OversightTab : "policy" };
   return { page: "overview" };

@@ -4,17 +4,17 @@ import { useResource } from "../api/live";
 import type { Case, Desk, Page } from "../api/types";
 import { LedgerList } from "./ledger";
 import { Lessons } from "./lessons";
+import { MemorySearch } from "./memory";
 import { Empty, Failed, Loading, SideWord, State } from "../parts/basics";
 import { caseSubject } from "../parts/change";
 import { decimal, money, words } from "../lib/format";
 import { notional } from "../lib/queue";
-import { link } from "../lib/router";
+import { link, type HistoryTab } from "../lib/router";
 import { day } from "../lib/time";
 
-type Tab = "cases" | "lessons" | "ledger";
-const TABS: Tab[] = ["cases", "lessons", "ledger"];
+const TABS: HistoryTab[] = ["cases", "lessons", "memory", "ledger"];
 
-export function HistoryPage({ tab, desk }: { tab: Tab; desk: Desk | null }) {
+export function HistoryPage({ tab, desk }: { tab: HistoryTab; desk: Desk | null }) {
   return (
     <div className="stack">
       <header className="page-head">
@@ -29,6 +29,7 @@ export function HistoryPage({ tab, desk }: { tab: Tab; desk: Desk | null }) {
       </header>
       {tab === "cases" && <Cases />}
       {tab === "lessons" && <Lessons />}
+      {tab === "memory" && <MemorySearch />}
       {tab === "ledger" && <LedgerList entries={desk?.ledger.entries ?? null} />}
     </div>
   );

@@ -6,6 +6,7 @@ import type { Finding, FindingDetail, FindingState, Page } from "../api/types";
 import { silenceBody, silenceEnds, worstFirst } from "../lib/findings";
 import { words } from "../lib/format";
 import { whyNot } from "../lib/rights";
+import { link } from "../lib/router";
 import { day, wallTime } from "../lib/time";
 import { Empty, Failed, Loading, Panel, Tag } from "./basics";
 import { EvidenceList } from "./evidence";
@@ -50,6 +51,7 @@ function FindingItem({ item, reload }: { item: Finding; reload: () => void }) {
       <small>
         {item.recommendation}{" "}
         <span className="muted">{words(item.component)}, since {day(item.first_as_of)}{often}{item.rule && `, by the rule ${item.rule}`}.</span>
+        {item.runbook && <> <a href={`${link("history", "memory")}?runbook=${item.runbook}`} data-testid="finding-runbook">Runbook</a></>}
         {item.recommends_halt && <> <Tag tone="bad">recommends a halt</Tag></>}
         <Standing item={item} />
       </small>
