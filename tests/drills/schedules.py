@@ -175,9 +175,9 @@ def _wrong(desk: OrderDesk) -> Iterator[str]:
                 f"{order.leg} {order.client_order_id} is {order.state} with {order.filled_quantity} of "
                 f"{order.quantity} filled here, {said} at the venue, and no open break blocks {order.symbol}"
             )
-    for name, known in sorted(there.items()):
-        if not (known["symbol"] in broken and desk.blocks(known["symbol"])):
-            yield f"{name} is at the venue and not ours, and no open break blocks {known['symbol']}"
+    for name, symbol in sorted((name, str(order["symbol"])) for name, order in there.items()):
+        if not (symbol in broken and desk.blocks(symbol)):
+            yield f"{name} is at the venue and not ours, and no open break blocks {symbol}"
     held, cash = desk.books()
     for symbol in SYMBOLS:
         mine, there_held = held.get(symbol, 0), book.positions[symbol]

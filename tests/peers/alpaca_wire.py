@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
 
 from tests.peers.alpaca_peer import BEFORE, STATUS, AlpacaPeer
 from tools.execution.brokers.alpaca import AlpacaBroker
@@ -58,7 +59,7 @@ class _Direct(BaseAdapter):
 def _answer(request: requests.PreparedRequest, status: int, body: Any) -> requests.Response:
     made = requests.Response()
     made.status_code, made.request, made.url = status, request, str(request.url)
-    made.headers = requests.structures.CaseInsensitiveDict({"content-type": "application/json"})
+    made.headers = CaseInsensitiveDict({"content-type": "application/json"})
     text = "" if status == 204 else body if isinstance(body, str) else json.dumps(body)
     made.raw = BytesIO(text.encode())
     made.encoding = "utf-8"
