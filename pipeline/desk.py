@@ -19,7 +19,7 @@ from pipeline.activation import InForce, at_start, in_force, look_again
 from pipeline.context import agent_context
 from pipeline.feed import ALPACA, market_of, new_market, open_market
 from pipeline.findings import raise_finding
-from pipeline.recollection import open_recall
+from pipeline.long_term import open_recall
 from pipeline.store import Store, active_run, now
 from pipeline.venue import open_broker
 from tools.canonical import content_sha256, stable_id

@@ -22,7 +22,7 @@ from pipeline import (
     halt_program,
     order_stream,
     queue_time,
-    recollection,
+    long_term,
     reconciliation,
     unattended,
 )
@@ -127,7 +127,7 @@ class Engine:
         recall = self.desk.recall
         if recall is not None and time.monotonic() - self._recalled_at >= RECALL_S:
             self._recalled_at = time.monotonic()
-            recollection.keep_recall(self.store, recall)
+            long_term.keep_recall(self.store, recall)
 
     def _rebuild_memory(self) -> tuple[str, str]:
         """Status and words for a wish to build the index anew."""
@@ -138,7 +138,7 @@ class Engine:
             held = recall.rebuild()
         except RetryableToolError as error:
             return "refused", error.message
-        recollection.keep_recall(self.store, recall)
+        long_term.keep_recall(self.store, recall)
         return "done", f"{held} items in the index"
 
     async def _attend_night(self) -> None:
@@ -289,7 +289,7 @@ async def _main(settings: Settings) -> None:
     if desk.recall is None:
         beat(store, "recall", "down", desk.degraded[0])
     else:
-        recollection.keep_recall(store, desk.recall)
+        long_term.keep_recall(store, desk.recall)
     with listening(store, desk.run()):
         async with open_player(desk) as player:
             engine = Engine(store, desk, player)

@@ -127,7 +127,7 @@ def rebuild(ctx: typer.Context, home: HomeOption = None, as_json: JsonOption = F
 def _rebuild(store: Store) -> None:
     """Without an engine nobody else has the index open."""
     from pipeline.heartbeats import beat
-    from pipeline.recollection import open_recall, state_of, tell
+    from pipeline.long_term import open_recall, state_of, tell
 
     recall = open_recall(store)
     try:

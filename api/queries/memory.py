@@ -16,7 +16,7 @@ from memory.embedding import SentenceEncoder
 from memory.remembered import WORDS_FLOOR, Question, Recalled, most_similar, rank
 from memory.tables import EquityRow, HealthRow, HeartbeatRow, LessonRow, MemoryRow, OutcomeRow, RunRow
 from memory.weighing import KINDS, Kind, Weights
-from pipeline.recollection import place_of
+from pipeline.long_term import place_of
 from pipeline.store import Store, active_run
 from tools.strategy.regime import TREND, regime_of
 

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from memory.recall import Recall
 from memory.remembered import Item
 from memory.tables import CommandRow, HealthRow, RunRow
-from pipeline.recollection import open_recall
+from pipeline.long_term import open_recall
 from pipeline.store import Store
 from tests.people_help import add, key_of, make_passwords_cheap
 

@@ -77,6 +77,6 @@ def test_no_module_is_named_utils_or_manager() -> None:
 
 def test_only_the_engine_and_its_player_open_the_recall_index() -> None:
     found = {module_name(path) for path in sources("pipeline", "api") if "memory.recall" in imports(path)}
-    assert found == {"pipeline.desk", "pipeline.recollection"}
+    assert found == {"pipeline.desk", "pipeline.long_term"}
     api = {module_name(path) for path in sources("api") if "chromadb" in {n.split(".")[0] for n in imports(path)}}
     assert api == set()

@@ -25,7 +25,7 @@ from memory.tables import (
 )
 from pipeline.desk import Desk, open_desk
 from pipeline.headless import RunSummary, run_sessions
-from pipeline.recollection import INDEX_DOWN, keep_recall, remember_runbooks, stamp_of, tell
+from pipeline.long_term import INDEX_DOWN, keep_recall, remember_runbooks, stamp_of, tell
 from pipeline.remembering import remember_close, summary
 from pipeline.settings import load_settings
 from pipeline.store import Store, open_store

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from memory.remembered import Item
-from pipeline.recollection import open_recall
+from pipeline.long_term import open_recall
 
 from ..conftest import RUN, Seeded
 from .conftest import Quarterdeck

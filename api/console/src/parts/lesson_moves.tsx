@@ -4,10 +4,8 @@ import type { Proposed } from "../api/law";
 import { useLive } from "../api/live";
 import { useSession } from "../api/session";
 import type { LessonDetail, LessonState } from "../api/types";
-import { useDraft } from "../lib/drafts";
 import { whyNot } from "../lib/rights";
-import { Failed } from "./basics";
-import { NEEDS_REASON } from "./decide_form";
+import { ReasonText, useReasonForm } from "./reason_form";
 
 const VERB: Record<LessonState, string> = { shadow: "Try in shadow", promoted: "Promote", retired: "Retire", quarantined: "" };
 
@@ -37,41 +35,18 @@ export function LessonMoves({ lesson, done }: { lesson: LessonDetail; done: () =
 
 function MoveForm({ lesson, to, done }: { lesson: LessonDetail; to: LessonState; done: () => void }) {
   const { store } = useLive();
-  const [reason, setReason, clear] = useDraft(`lesson.${to}.${lesson.id}`);
-  const [missing, setMissing] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
-  const field = `lesson-reason-${lesson.id}`;
+  const form = useReasonForm(`lesson.${to}.${lesson.id}`, `lesson-reason-${lesson.id}`, () => store.touch(["lessons", "approvals", "cases"]));
 
-  async function send() {
-    const said = reason.trim();
-    setMissing(!said);
-    if (!said) return document.getElementById(field)?.focus();
-    setBusy(true);
-    setError(null);
-    try {
-      await post<Proposed>(`/lessons/${encodeURIComponent(lesson.id)}/changes`, { to, reason: said });
-      clear();
-      done();
-    } catch (problem) {
-      setError(problem);
-    } finally {
-      setBusy(false);
-      store.touch(["lessons", "approvals", "cases"]);
-    }
-  }
+  const send = () => form.send(async (reason) => {
+    await post<Proposed>(`/lessons/${encodeURIComponent(lesson.id)}/changes`, { to, reason });
+    done();
+  });
 
   return (
     <form onSubmit={(event) => { event.preventDefault(); void send(); }} noValidate>
-      {error !== null && <Failed error={error} />}
-      <label className="field" htmlFor={field}>
-        Why, for those who decide it
-        <textarea id={field} data-testid="lesson-reason" rows={2} maxLength={2000} value={reason} aria-invalid={missing}
-          onChange={(e) => { setReason(e.target.value); setMissing(false); }} />
-      </label>
-      {missing && <p className="field-error" role="alert">{NEEDS_REASON}</p>}
+      <ReasonText form={form} label="Why, for those who decide it" testId="lesson-reason" />
       <div className="decision-actions">
-        <button type="submit" className="button" data-testid="lesson-send" disabled={busy}>Open the case</button>
+        <button type="submit" className="button" data-testid="lesson-send" disabled={form.busy}>Open the case</button>
       </div>
     </form>
   );
