@@ -128,7 +128,8 @@ def book_on(session: Session, market: MarketData, run: RunRow, order: OrderRow, 
     if before in TERMINAL or total > order.quantity:
         _report_excess(session, run, order, before, fill, tick)
     if before in TERMINAL:
-        parents.redraw(session, order, fill.quantity)
+        lives = OrderState(order.state) not in TERMINAL
+        parents.redraw(session, order, order.quantity - total + fill.quantity if lives else fill.quantity)
     _finish_case(session, order, total, fill)
     amended = session.get(AmendmentRow, fill.execution_id)
     if amended is not None:

@@ -81,31 +81,45 @@ def _say(store: Store, broker: Broker, row: OutboxRow, tick: Tick, *, missed: bo
 def _never_send(store: Store, row: OutboxRow, tick: Tick) -> bool:
     """End an order that is to be cancelled and that the broker does not have; False where nothing was left to say."""
     with store.db.write() as session:
-        submit = session.exec(
-            select(OutboxRow).where(
-                OutboxRow.client_order_id == row.client_order_id, OutboxRow.action == "submit",
-                OutboxRow.status != "done",
-            )
-        ).first()  # fmt: skip
+        if session.get_one(OutboxRow, row.id).status == "done":
+            return True
+        submit = _unsaid(session, row, "submit")
         if submit is None:
             return False
-        _done(session, row)
-        _done(session, submit)
-        order = session.get_one(OrderRow, row.client_order_id)
-        if order.state in LIVE_ORDER_STATES:
-            end_order(session, order, OrderState.DENIED, "cancelled before the broker had it", tick)
+        _end_unsent(session, (row, submit), tick)
     return True
+
+
+def _unsaid(session: Session, row: OutboxRow, action: str) -> OutboxRow | None:
+    """The other thing that is still to be said of the same order."""
+    query = select(OutboxRow).where(
+        OutboxRow.client_order_id == row.client_order_id, OutboxRow.action == action, OutboxRow.status != "done"
+    )
+    return session.exec(query).first()
+
+
+def _end_unsent(session: Session, rows: tuple[OutboxRow, OutboxRow], tick: Tick) -> None:
+    for row in rows:
+        _done(session, row)
+    order = session.get_one(OrderRow, rows[0].client_order_id)
+    if order.state in LIVE_ORDER_STATES:
+        end_order(session, order, OrderState.DENIED, "cancelled before the broker had it", tick)
 
 
 def _claim(store: Store, row: OutboxRow, tick: Tick, *, missed: bool) -> OrderRow | None:
     """Mark an order as being sent and look at the halts, in one transaction; None when it was ended meanwhile.
 
+    One that is to be cancelled ends here, unsent: the broker was asked and does not have it.
     From here on a halt knows that the broker may have it, and asks the broker until it is found and cancelled.
     """
     with store.db.write() as session:
         stored = session.get_one(OutboxRow, row.id)
         order = session.get_one(OrderRow, row.client_order_id)
         if stored.status == "done":
+            return None
+        cancel = _unsaid(session, row, "cancel")
+        if cancel is not None:
+            _end_unsent(session, (stored, cancel), tick)
             return None
         case = session.get(CaseRow, order.case_id)
         if (

@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, col, func, or_, select, true
 
 from memory.tables import ApprovalRow, CaseRow, FillRow, OrderRow, RunRow, StrategyRow
 from pipeline.book import LIVE_ORDER_STATES, portfolio_view
@@ -27,7 +27,7 @@ def checked_view(
             "settled_cash": _settled_cash(session, run, market, tick, limits),
             "orders": _orders(session, run, tick, max(MINUTE, float(limits.duplicate_window_seconds)), without),
             "trades_today": _trades_today(session, run, market, tick), "loss_streak": run.loss_streak,
-            "automatic_executions": automatic_executions(session, run.id),
+            "automatic_executions": automatic_executions(session, run.id, without),
         }
     )  # fmt: skip
 
@@ -74,13 +74,14 @@ def _settled_cash(session: Session, run: RunRow, market: MarketData, tick: Tick,
     return run.cash - sum((fill.price * fill.quantity - fill.commission for fill in sold), Decimal(0))
 
 
-def automatic_executions(session: Session, run_id: str) -> dict[str, int]:
-    """Entries by strategy that no person released, since somebody last enabled it."""
+def automatic_executions(session: Session, run_id: str, without: str | None = None) -> dict[str, int]:
+    """Entries by strategy that no person released, since somebody last enabled it; not the case `without`."""
+    others = true() if without is None else col(CaseRow.id) != without
     counted = session.exec(
         select(CaseRow.strategy, func.count(func.distinct(CaseRow.id)))
         .join(OrderRow, col(OrderRow.case_id) == col(CaseRow.id))
         .join(ApprovalRow, col(ApprovalRow.case_id) == col(CaseRow.id))
-        .where(CaseRow.run_id == run_id, OrderRow.leg == "entry", ApprovalRow.required == 0)
+        .where(CaseRow.run_id == run_id, OrderRow.leg == "entry", ApprovalRow.required == 0, others)
         .group_by(CaseRow.strategy)
     ).all()
     since = {

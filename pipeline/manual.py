@@ -114,9 +114,14 @@ def _band(side: Side, price: Decimal, atr: Decimal, limits: Limits, limit: Decim
 
 
 def _before_stop(band: PriceBand, side: Side, stop: Decimal) -> PriceBand:
-    if side == "buy":
-        return PriceBand(low=max(band.low, stop + PRICE_STEP), high=band.high)
-    return PriceBand(low=band.low, high=min(band.high, stop - PRICE_STEP))
+    low, high = band.low, band.high
+    low, high = (max(low, stop + PRICE_STEP), high) if side == "buy" else (low, min(high, stop - PRICE_STEP))
+    if low > high:
+        raise ToolRejected(
+            f"a {side} within {band.low} to {band.high} is beyond its stop of {stop} at every price: move one of them",
+            code="bad_stop",
+        )
+    return PriceBand(low=low, high=high)
 
 
 def _stop(side: Side, price: Decimal, atr: Decimal, limits: Limits, given: Decimal | None) -> Decimal:

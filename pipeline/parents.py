@@ -99,7 +99,10 @@ def give_back(session: Session, order: OrderRow) -> None:
 
 
 def redraw(session: Session, order: OrderRow, quantity: int) -> None:
-    """Draw again what a late execution filled after its child had ended; a full budget is not passed."""
+    """Draw again what an ended child gave back and a late execution filled, or may fill still where it lives again.
+
+    A full budget is not passed.
+    """
     parent = None if order.parent_id is None else session.get_one(ParentRow, order.parent_id)
     if parent is None:
         return
@@ -161,11 +164,14 @@ def close(session: Session, order: OrderRow) -> None:
 
 
 def working(session: Session, run_id: str | None = None) -> tuple[ParentRow, ...]:
-    """Planned parents of which more children may come, by id; of one run or of all."""
+    """Planned parents of which more children may come, by case; of one run or of all.
+
+    Not by their own id, which follows from a nonce: who comes first takes what the limits leave.
+    """
     query = select(ParentRow).where(ParentRow.status == OPEN, col(ParentRow.plan).is_not(None))
     if run_id is not None:
         query = query.where(ParentRow.run_id == run_id)
-    return tuple(session.exec(query.order_by(col(ParentRow.id))).all())
+    return tuple(session.exec(query.order_by(col(ParentRow.case_id))).all())
 
 
 def children(session: Session, parent_id: str) -> tuple[OrderRow, ...]:
@@ -175,12 +181,15 @@ def children(session: Session, parent_id: str) -> tuple[OrderRow, ...]:
 
 
 def has_more(session: Session, order: OrderRow) -> bool:
-    """True while the order's parent works a plan of which more may come; a single order is all there is."""
+    """True while the order's parent works a plan of which more may come; a single order is all there is.
+
+    Of a plan that has ended, or has sent its last child, more comes from the children that still live.
+    """
     parent = None if order.parent_id is None else session.get_one(ParentRow, order.parent_id)
-    if parent is None or parent.plan is None or parent.status != OPEN:
+    if parent is None or parent.plan is None:
         return False
     rows = children(session, parent.id)
-    if rows[-1].attempt >= len(parent.plan["slices"]):
+    if parent.status != OPEN or rows[-1].attempt >= len(parent.plan["slices"]):
         return any(OrderState(row.state) not in TERMINAL for row in rows)
     return filled(session, order).quantity < parent.quantity
 

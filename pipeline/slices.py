@@ -25,7 +25,7 @@ from pipeline.findings import raise_finding
 from pipeline.flow import checked_view
 from pipeline.overrides import overrides_of
 from pipeline.store import Store
-from pipeline.submission import OpenMarket, add_child
+from pipeline.submission import OpenMarket, add_child, note_disabled
 from pipeline.working import ALGORITHMS
 from tools.data.types import MarketData
 from tools.errors import ExecutionError
@@ -86,6 +86,8 @@ def _next_child(
         _note_held(session, case, due, why, now_open)
         return 0
     request = add_child(session, run, case, parent, quantity, due.number + 1, now_open.tick)
+    if not rows and case.kind == "order.entry":
+        note_disabled(session, run, case, law, now_open.tick)
     content = {
         "slice": due.number, "slices": len(plan.slices), "drawn": parent.drawn,
         "of": parent.quantity, "client_order_id": request.client_order_id, "order": request,

@@ -23,6 +23,8 @@ from tools.execution.types import TERMINAL, OrderState
 def stop(store: Store, key: str, *, principal: Principal, reason: str) -> ParentRow:
     """Stop the worked order of a parent's or a case's id; a second stop, by whomever, changes nothing.
 
+    Where a halt or a moved position ended the plan before, a child that still lives is cancelled all the same.
+
     ApprovalError: invalid (the reason), unknown (nothing is worked under this id), decided (its plan is over), role.
     """
     text = clean_reason(reason)
@@ -43,10 +45,9 @@ def stop(store: Store, key: str, *, principal: Principal, reason: str) -> Parent
                 f"the plan of {parent.id} is over: there is nothing left to stop",
                 code="decided", detail={"status": parent.status},
             )  # fmt: skip
-        if stopped:
-            for order in parents.children(session, parent.id):
-                if OrderState(order.state) not in TERMINAL:
-                    cancel_order(session, order)
+        for order in parents.children(session, parent.id):
+            if OrderState(order.state) not in TERMINAL:
+                cancel_order(session, order)
     store.publish_head()
     return parent
 

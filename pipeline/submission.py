@@ -176,9 +176,9 @@ def _write_order(
     if made is None:
         request = add_child(session, run, case, parent, case.order.quantity, 1, now_open.tick)
         written: dict[str, Any] = {"client_order_id": request.client_order_id, "order": request}
+        note_disabled(session, run, case, law, now_open.tick)
     else:
         written = {"plan": made}
-    _note_disabled(session, run, case, law, now_open.tick)
     advance(
         session, case, CaseState.SUBMITTED, desk_time=now_open.tick.as_of, stage=Stage.SUBMIT,
         content={**written, **_newer(law, grant)}, envelope={"grant": grant.id, "parent": parent.id},
@@ -205,7 +205,7 @@ def add_child(
     return request
 
 
-def _note_disabled(session: Session, run: RunRow, case: CaseRow, law: InForce, tick: Tick) -> None:
+def note_disabled(session: Session, run: RunRow, case: CaseRow, law: InForce, tick: Tick) -> None:
     """Raise a finding with the order that uses up what a strategy may do without a person."""
     limit = law.limits.max_automatic_executions
     if automatic_executions(session, run.id).get(case.strategy, 0) != limit:

@@ -15,6 +15,7 @@ from api.queries.book import SymbolQuery
 from api.queries.runs import run_filter
 from memory.tables import CaseRow, FillRow, LedgerRow, OrderRow, ParentRow, RunRow
 from pipeline import parents, stopping
+from pipeline.amendments import standing_fill
 from pipeline.feed import market_of
 from pipeline.parent_costs import INTERVAL, cost_of
 from pipeline.slices import HELD
@@ -110,13 +111,13 @@ def _held(session: Session, case_id: str) -> dict[int, str]:
 
 
 def _fills(session: Session, row: ParentRow) -> dict[int, list[Fill]]:
-    """Executions by slice number, as booked; one that was bust is none."""
+    """Executions by slice number, as they stand after busts and corrections."""
     numbers = {order.client_order_id: order.attempt - 1 for order in parents.children(session, row.id)}
     query = select(FillRow).where(col(FillRow.client_order_id).in_(list(numbers))).order_by(col(FillRow.at))
     found: dict[int, list[Fill]] = {}
     for fill in session.exec(query):
-        if fill.body.quantity > 0:
-            found.setdefault(numbers[fill.client_order_id], []).append(fill.body)
+        if (stands := standing_fill(fill)) is not None:
+            found.setdefault(numbers[fill.client_order_id], []).append(stands)
     return found
 
 

@@ -7,16 +7,19 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import select
 
 from api.queries import parents as queries
-from memory.tables import CaseRow, ParentRow
+from memory.tables import CaseRow, FillRow, ParentRow, RunRow
 from pipeline import tickets
 from pipeline.store import Store
 from tests.people_help import add, key_of, make_passwords_cheap
+from tests.pipeline.test_slices import DAYS
+from tools.data.types import CorporateAction
 from tools.errors import ConfigError
 from tools.types import Working
 
-from .conftest import Seeded
+from .conftest import RUN, Seeded
 from .worked import CASE, PARENT, Bars, case_state, seed_worked
 
 ONE = f"/api/v1/parents/{PARENT}"
@@ -50,6 +53,37 @@ def test_one_of_them_says_what_it_cost(client: TestClient) -> None:
     assert (cost["price_cost"], cost["fees"], cost["opportunity_cost"]) == ("20.40", "1.00", "0.00")
     assert Decimal(cost["shortfall_bps"]) == (Decimal("21.40") / 12_000 * 10_000).quantize(Decimal("0.01"))
     assert "daily bars" in cost["interval"]
+
+
+def test_the_cost_counts_executions_as_they_stand_after_a_correction_and_a_bust(
+    client: TestClient, seeded: Seeded
+) -> None:
+    def restate(quantity: int, price: str) -> dict[str, Any] | None:
+        with seeded.store.db.write() as session:
+            row = session.exec(select(FillRow).where(FillRow.execution_id == "ex_9")).one()
+            row.quantity, row.price = quantity, Decimal(price)
+        found: dict[str, Any] | None = client.get(ONE).json()["cost"]
+        return found
+
+    corrected = restate(34, "119.40")
+    assert corrected is not None
+    assert (corrected["average_price"], corrected["price_cost"]) == ("119.40", "-20.40")
+    assert restate(0, "0") is None
+
+
+def test_across_a_split_the_cost_is_not_told(
+    client: TestClient, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = CorporateAction(
+        symbol="IBM", kind="split", ex_date=DAYS[1].date(), ratio=Decimal(2), known_at=DAYS[0], note="two for one"
+    )
+    monkeypatch.setattr(Bars, "corporate_actions", lambda _self, day, _at: (split,) if day == split.ex_date else ())
+    assert client.get(ONE).json()["cost"] is not None
+    with seeded.store.db.write() as session:
+        run = session.get_one(RunRow, RUN)
+        run.session_index, run.stage = run.session_index + 1, "closed"
+    found = client.get(ONE).json()
+    assert (found["cost"], "a split of IBM" in found["cost_unknown"]) == (None, True)
 
 
 def test_where_the_market_is_not_known_the_plan_is_and_the_cost_says_why(

@@ -11,7 +11,7 @@ from memory.tables import CaseRow, FillRow, OrderRow, ParentRow
 from pipeline.slices import HELD
 from pipeline.store import Store
 from tests.pipeline.test_slices import DAYS, PLAN
-from tools.data.types import Bar
+from tools.data.types import Bar, CorporateAction
 from tools.execution.types import Fill, OrderRequest
 from tools.types import CaseState, Tick, Working
 
@@ -34,6 +34,9 @@ class Bars:
         return {
             "IBM": Bar(symbol="IBM", session=session, volume=1000, event_time=as_of, known_at=as_of, **values)
         }  # fmt: skip
+
+    def corporate_actions(self, ex_date: date, as_of: Any) -> tuple[CorporateAction, ...]:
+        return ()
 
 
 def seed_worked(store: Store, **changes: Any) -> None:

@@ -60,6 +60,9 @@ async def test_children_go_at_the_open_of_each_day_and_the_stop_follows_what_is_
     sold = await written(paper, "sell", 11)
     for left in (5, 0):
         await paper.open()
+        paper.day.trade()  # the stop held the shares: the child went when it had been cancelled
+        paper.day.to(paper.day.now + timedelta(seconds=20))
+        paper.player.follow()
         assert paper.books()[0].get(SYMBOL, 0) == left
         await paper.close()
     assert stands(paper, sold)[0] == "done"

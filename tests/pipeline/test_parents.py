@@ -175,3 +175,15 @@ def test_children_together_never_commit_more_than_the_budget(
             end(store, ended, int(size * share))
             committed -= size - int(size * share)
         assert drawn(store) == committed <= budget
+
+
+def test_a_refused_child_that_filled_after_all_takes_its_whole_rest_again(store: Store, parent: ParentRow) -> None:
+    child(store, parent, 1, 40)
+    child(store, parent, 2, 60)
+    end(store, 1, 0, OrderState.DENIED)
+    broker = Scripted()
+    broker.fill("child-1", 10)
+    execution.book_fills(store, broker, life.MARKET, life.RUN, CLOSE)
+    assert drawn(store) == 100
+    end(store, 1, 10, OrderState.CANCELLED)
+    assert drawn(store) == 70

@@ -234,3 +234,32 @@ def test_a_child_beyond_the_budget_is_refused_with_a_finding(store: Store, paren
     assert send(store, opening(0)) == 0
     assert life.findings(store) == ["budget_exceeded"]
     assert orders(store) == []
+
+
+def test_a_plan_released_by_nobody_counts_once_and_goes_on_at_the_limit(
+    store: Store, parent: ParentRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life.tamper(store, "UPDATE approvals SET required = 0")
+    monkeypatch.setattr(slices, "tampered", lambda *_: None)
+    law = in_force(store)
+    once = replace(law, limits=law.limits.model_copy(update={"max_automatic_executions": 1}))
+    monkeypatch.setattr("pipeline.activation.newest", lambda *_: once)
+    for day, filled in ((0, 34), (1, 33)):
+        assert slices.send_due(store, life.MARKET, once, life.RUN, opening(day)) == 1
+        end(store, day + 1, filled)
+        life.hold(store, 34 if day == 0 else 67)
+    assert kept(store, slices.HELD) == []
+    assert life.findings(store) == ["strategy_disabled"]
+
+
+def test_plans_go_in_the_order_of_their_cases_whatever_their_own_ids_are(store: Store, parent: ParentRow) -> None:
+    with store.db.write() as session:
+        for number, case_id in ((1, "case_b"), (2, "case_a")):
+            session.add(
+                ParentRow.model_validate(
+                    parent.model_dump() | {"id": f"p{number}", "case_id": case_id, "grant_id": f"g{number}"}
+                )
+            )
+    with store.db.read() as session:
+        found = [row.case_id for row in parents.working(session, life.RUN)]
+    assert found == sorted(found)

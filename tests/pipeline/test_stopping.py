@@ -9,13 +9,14 @@ from sqlmodel import select
 
 from memory.ledger import Stage
 from memory.tables import CaseRow, GrantRow, LedgerRow, OrderRow, OutboxRow, ParentRow, RunRow
-from pipeline import parents, stopping
+from pipeline import execution, parents, stopping
 from pipeline.cases import advance
 from pipeline.order_ends import end_order
 from pipeline.store import Principal, Store
 from pipeline.submission import add_child
 from tests.pipeline import life
 from tests.pipeline.life import code_of
+from tests.pipeline.scripted import Scripted
 from tests.pipeline.test_slices import PLAN
 from tools.execution.types import OrderState
 from tools.types import CaseState, Proposal
@@ -110,3 +111,48 @@ def test_stopping_an_exit_takes_who_may_refuse_one(store: Store) -> None:
     assert stopping.right_needed(store, entry.id) == ("operator", "halt")
     life.tamper(store, "UPDATE cases SET risk_effect = 'reduces'")
     assert stopping.right_needed(store, entry.id) == ("approver", "decide")
+
+
+def said(store: Store) -> list[tuple[str, str]]:
+    with store.db.read() as session:
+        return [(row.action, row.status) for row in session.exec(select(OutboxRow)).all()]
+
+
+@pytest.mark.parametrize("doubted", [False, True])
+def test_a_child_that_the_broker_does_not_have_is_never_sent_after_the_stop(
+    store: Store, parent: ParentRow, doubted: bool
+) -> None:
+    broker = Scripted()
+    if doubted:
+        broker.silent = True
+        execution.dispatch(store, broker, life.RUN, life.OPEN_TICK)
+        broker.silent = False
+    stop(store, parent.id)
+    execution.dispatch(store, broker, life.RUN, life.OPEN_TICK)
+    with store.db.read() as session:
+        states = session.exec(select(OrderRow)).one().state, session.exec(select(CaseRow)).one().state
+    assert (broker.sent, states) == ([], ("denied", "cancelled"))
+    assert said(store) == [("submit", "done"), ("cancel", "done")]
+    assert life.findings(store) == []
+
+
+def test_a_child_that_outlived_its_plan_can_be_cancelled_by_a_person(store: Store, parent: ParentRow) -> None:
+    with store.db.write() as session:
+        parents.end_plan(session, session.get_one(ParentRow, parent.id), "IBM is being left", life.AS_OF)
+    for _ in range(2):
+        assert stop(store, parent.id).reason == "IBM is being left"
+    assert said(store) == [("submit", "pending"), ("cancel", "pending")]
+
+
+def test_a_stopped_plan_ends_its_case_with_the_last_child_that_lives(store: Store, parent: ParentRow) -> None:
+    with store.db.write() as session:
+        case, run = session.get_one(CaseRow, parent.case_id), session.get_one(RunRow, life.RUN)
+        add_child(session, run, case, session.get_one(ParentRow, parent.id), 33, 2, life.OPEN_TICK)
+    stop(store, parent.id)
+    for attempt, filled, after in ((1, 0, "submitted"), (2, 20, "done")):
+        with store.db.write() as session:
+            order = session.exec(select(OrderRow).where(OrderRow.attempt == attempt)).one()
+            order.filled_quantity = filled
+            end_order(session, order, OrderState.CANCELLED, None, life.OPEN_TICK)
+        with store.db.read() as session:
+            assert session.exec(select(CaseRow)).one().state == after

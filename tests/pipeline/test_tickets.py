@@ -149,6 +149,14 @@ def test_the_band_of_a_worked_entry_is_wider_and_ends_before_its_stop(writing: D
     assert far.band.low == far.stop_price + Decimal("0.01")
 
 
+def test_a_worked_entry_whose_limit_lies_beyond_its_stop_is_refused(writing: Desk) -> None:
+    price = write(writing, "buy", 40).order.reference_price
+    stop, limit = price - Decimal("0.50"), price - Decimal("0.60")
+    with pytest.raises(ApprovalError, match="beyond its stop") as refused:
+        write(writing, "buy", 40, principal=BOB, working=HOW, stop_price=stop, limit_price=limit)
+    assert refused.value.code == "invalid"
+
+
 @pytest.mark.parametrize(
     ("quantity", "how", "why"),
     [

@@ -243,7 +243,7 @@ class AlpacaBroker:
                 self.fills(0)
             except RetryableToolError as error:
                 return Gap(reason=f"a {told.event.value} of execution {name} was heard while {error.message}")
-            found = self._journal.execution(name, order)
+            found = self._journal.execution(name, order) or self._journal.only_execution(order)
         if found is None:
             return Gap(reason=f"a {told.event.value} names execution {name} of {order}, which is not known here")
         return told.model_copy(update={"execution": told.execution.model_copy(update={"execution_id": found})})

@@ -66,8 +66,7 @@ class AlpacaJournal:
     def last_sent(self, client_order_id: str) -> float | None:
         """When the order was last sent, if it ever was."""
         with self._lock:
-            row = self._db.execute("SELECT at FROM sendings WHERE client_order_id = ?", (client_order_id,)).fetchone()
-        return None if row is None else float(row[0])
+            return self._sent(client_order_id)
 
     def look_back(self, since: datetime | None) -> datetime | None:
         """From when to read again: a stretch before the newest fill (longer once per process), never before `since`."""
@@ -83,10 +82,15 @@ class AlpacaJournal:
         self._looked = True
 
     def add(self, page: Iterable[WireFill], name_of: Callable[[str], str]) -> None:
-        """Number what is new on a page, in the page's order. `name_of` gives the client id of an order id."""
+        """Number what is new on a page, in the page's order. `name_of` gives the client id of an order id.
+
+        A fraction of a share is left out where this desk did not send its order: the account's positions name it while
+        it is there and its cash differs afterwards, and what the desk itself traded is read in spite of it.
+        """
         with self._lock:
             fresh = [item for item in page if not self._known(item.id)]
             names = {order: self._name(order) or name_of(order) for order in {item.order_id for item in fresh}}
+            fresh = [item for item in fresh if item.qty == int(item.qty) or self._sent(names[item.order_id])]
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 for item in fresh:
@@ -104,15 +108,22 @@ class AlpacaJournal:
         return tuple(Fill.model_validate_json(row[0]) for row in rows)
 
     def execution(self, named: str, client_order_id: str) -> str | None:
-        """Our key of the execution that a trade update names: the activity whose id ends with it, else the order's only
-        one. None where that is not known (yet)."""
+        """Our key of the execution that a trade update names: the activity whose id ends with it, None where it is not
+        known (yet)."""
+        same = [key for key in self._keys(client_order_id) if key.rpartition("::")[2] == named]
+        return same[0] if len(same) == 1 else None
+
+    def only_execution(self, client_order_id: str) -> str | None:
+        """Our key of the order's execution where it has one, whatever a trade update calls it."""
+        keys = self._keys(client_order_id)
+        return keys[0] if len(keys) == 1 else None
+
+    def _keys(self, client_order_id: str) -> list[str]:
         with self._lock:
             rows = self._db.execute(
                 "SELECT execution_id FROM fills WHERE client_order_id = ?", (client_order_id,)
             ).fetchall()
-        keys = [str(row[0]) for row in rows]
-        same = [key for key in keys if key.rpartition("::")[2] == named]
-        return (same or keys)[0] if len(same or keys) == 1 else None
+        return [str(row[0]) for row in rows]
 
     def _insert(self, item: WireFill, name: str) -> None:
         if self._known(item.id):
@@ -126,6 +137,10 @@ class AlpacaJournal:
 
     def _known(self, execution_id: str) -> bool:
         return self._db.execute("SELECT 1 FROM fills WHERE execution_id = ?", (execution_id,)).fetchone() is not None
+
+    def _sent(self, client_order_id: str) -> float | None:
+        row = self._db.execute("SELECT at FROM sendings WHERE client_order_id = ?", (client_order_id,)).fetchone()
+        return None if row is None else float(row[0])
 
     def _name(self, order_id: str) -> str | None:
         row = self._db.execute("SELECT client_order_id FROM fills WHERE order_id = ?", (order_id,)).fetchone()

@@ -116,6 +116,8 @@ def message_of(data: Any) -> OrderMessage | Gap:
         amended = update.previous_execution_id or update.execution_id
         if amended is None:
             return Gap(reason=f"a {update.event} does not say which execution it amends")
+        if event is Amendment.CORRECT and not (update.price and update.qty and update.qty == int(update.qty)):
+            return Gap(reason=f"a {update.event} does not say what whole shares at what price it states anew")
         execution = Execution(execution_id=amended, quantity=int(update.qty or 0), price=update.price or Decimal(0))
     filled = update.order.filled_qty
     name = update.event_id or stable_id(

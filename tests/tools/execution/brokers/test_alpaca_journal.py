@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.peers.alpaca_peer import AlpacaPeer
 from tests.tools.execution.brokers.alpaca_help import buy, connect
 from tools.errors import ExecutionError, RetryableToolError
 from tools.execution.brokers.alpaca import AlpacaBroker
+from tools.execution.messages import Amendment, Execution, OrderMessage
 from tools.execution.types import OrderState
 
 D = Decimal
@@ -85,3 +87,33 @@ def test_a_journal_belongs_to_one_account(peer: AlpacaPeer, tmp_path: Path) -> N
     with pytest.raises(ExecutionError, match="another Alpaca account") as error:
         connect(peer, tmp_path / "fills.sqlite").fills(0)
     assert error.value.code == "account_mismatch"
+
+
+def test_an_amendment_of_an_execution_that_was_not_read_yet_is_not_taken_for_the_only_one_known(
+    peer: AlpacaPeer, tmp_path: Path
+) -> None:
+    broker = connect(peer, tmp_path / "fills.sqlite")
+    broker.submit(buy())
+    peer.book.fill("o1", 3)
+    assert len(broker.fills(0)) == 1
+    second = peer.book.fill("o1", 7)
+    told = broker.named(
+        OrderMessage(
+            id="m", client_order_id="o1", event=Amendment.BUST, at=datetime.now(UTC),
+            execution=Execution(execution_id=second["id"].rpartition("::")[2], quantity=0, price=D(0)),
+        )
+    )  # fmt: skip
+    assert isinstance(told, OrderMessage)
+    assert told.execution is not None
+    assert told.execution.execution_id == second["id"]
+
+
+def test_a_fraction_that_somebody_else_traded_does_not_keep_the_desk_from_its_own_fills(
+    peer: AlpacaPeer, tmp_path: Path
+) -> None:
+    broker = connect(peer, tmp_path / "fills.sqlite")
+    connect(peer).submit(buy("foreign"))
+    broker.submit(buy())
+    peer.book.fill("foreign", 10)["qty"] = "0.5"
+    peer.book.fill("o1", 10)
+    assert [fill.client_order_id for fill in broker.fills(0)] == ["o1"]

@@ -153,7 +153,16 @@ def test_every_event_that_alpaca_py_knows_is_in_the_table(peer: AlpacaPeer) -> N
 
 @pytest.mark.parametrize(
     "data",
-    [update("teleported"), {"event": "fill"}, update("trade_bust"), update("fill", timestamp="not a time"), "nothing"],
+    [
+        update("teleported"),
+        {"event": "fill"},
+        update("trade_bust"),
+        update("fill", timestamp="not a time"),
+        "nothing",
+        update("trade_correct", execution_id="x1"),
+        update("trade_correct", execution_id="x1", price="10"),
+        update("trade_correct", execution_id="x1", price="10", qty="1.5"),
+    ],
 )
 def test_what_cannot_be_understood_is_a_gap(data: Any) -> None:
     assert isinstance(message_of(data), Gap)
