@@ -182,7 +182,8 @@ def _find(session: Session, row: OutboxRow, code: str, message: str, tick: Tick)
 def book_fills(store: Store, broker: Broker, market: MarketData, run_id: str, tick: Tick) -> int:
     """Book every fill the broker has that we have not, one transaction each; then take order states.
 
-    What happened after `tick` waits for its own tick: a desk that was down catches up session by session.
+    What happened after `tick` waits for its own tick: a desk that was down catches up session by session. Where the
+    account holds an order that the desk has no words for, ours are asked for one by one.
     """
     with store.db.read() as session:
         cursor = session.get_one(RunRow, run_id).broker_sequence
@@ -200,6 +201,8 @@ def book_fills(store: Store, broker: Broker, market: MarketData, run_id: str, ti
         there = {item.client_order_id: item for item in broker.open_orders()} if live else {}
     except RetryableToolError:
         return booked
+    except ExecutionError:
+        there = {}
     heard = []
     for order in live:
         try:

@@ -243,3 +243,15 @@ def test_a_message_of_an_order_that_is_not_ours_only_asks(store: Store) -> None:
     assert take(store, OrderMessage(id="m", client_order_id="theirs", event=OrderEvent.ACCEPTED, at=life.AS_OF))
     with store.db.read() as session:
         assert session.get(OrderRow, "theirs") is None
+
+
+def test_an_order_of_somebody_else_that_has_no_words_here_does_not_hide_the_ends_of_ours(store: Store) -> None:
+    class Crowded(Scripted):
+        def open_orders(self) -> tuple[BrokerOrder, ...]:
+            raise ExecutionError("order x has no share quantity", code="unsupported_order")
+
+    write(store)
+    broker = Crowded()
+    broker.orders["o1"] = word(state=S.EXPIRED)
+    assert book(store, broker) == 0
+    assert order(store).state == "expired"
