@@ -90,10 +90,15 @@ def propose(
         kind="order.exit" if effect == "reduces" else "order.entry", strategy=strategy, symbol=symbol, side=side,
         quantity=quantity, reference_price=price, stop_price=stop, atr=atr,
         band=band if working is None or stop is None else _before_stop(band, side, stop),
-        risk_effect=effect, horizon_sessions=HORIZON_SESSIONS, strength=0.5, confidence=0.5, thesis=reason,
+        risk_effect=effect, horizon_sessions=_horizon(working), strength=0.5, confidence=0.5, thesis=reason,
         evidence_ids=(evidence.id,), taint=False, as_of=as_of, working=working,
     )  # fmt: skip
     return Manual(proposal, evidence, item)
+
+
+def _horizon(working: Working | None) -> int:
+    """Sessions after which the view is judged: never before the order that acts on it has been worked."""
+    return HORIZON_SESSIONS if working is None else max(HORIZON_SESSIONS, working.sessions + 1)
 
 
 def _band(side: Side, price: Decimal, atr: Decimal, limits: Limits, limit: Decimal | None) -> PriceBand:

@@ -122,7 +122,7 @@ def test_the_desk_asked_it_to_review_to_explain_and_to_route(seen: Seen) -> None
 
 def test_every_answer_fits_its_schema_or_is_named_as_one_that_does_not(seen: Seen) -> None:
     for row, said in calls(seen):
-        assert said["abstain"] is None, "the endpoint itself has not failed"
+        assert said["abstain"] in (None, "schema_invalid"), "the endpoint itself has not failed"
         try:
             OUTPUTS[row.call].model_validate_json(said["content"])
         except ValidationError:
@@ -159,12 +159,15 @@ def test_the_operator_answers_from_the_tools_or_says_that_it_did_not_understand(
     assert seen.reply.dropped == 0
 
 
-def test_every_call_is_settled_at_what_the_endpoint_counted(seen: Seen) -> None:
-    counted = {row.meta["gen_ai.usage.input_tokens"] + row.meta["gen_ai.usage.output_tokens"] for row, _ in calls(seen)}
+def test_every_call_is_settled_at_what_was_counted_or_at_its_reservation(seen: Seen) -> None:
+    made = [row.meta for row, _ in calls(seen)]
+    ways = ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens")
+    counted = {meta[ways[0]] + meta[ways[1]] for meta in made if ways[0] in meta}
     with seen.store.db.read() as session:
         spent = session.exec(select(SpendRow)).all()
     assert all(row.settled and row.money for row in spent)
-    assert {row.tokens for row in spent} == counted
+    assert counted <= {row.tokens for row in spent}
+    assert all(row.tokens > 0 for row in spent)
     assert {row.cycle_id for row in spent} == {seen.cycle_id, CHAT}
 
 

@@ -145,6 +145,7 @@ def test_the_band_of_a_worked_entry_is_wider_and_ends_before_its_stop(writing: D
     assert abs(twice - 2 * once) <= Decimal("0.02")
     assert worked.stop_price is not None
     far = write(writing, "buy", 40, symbol="XOM", working=HOW.model_copy(update={"sessions": 20})).order
+    assert (far.horizon_sessions, plain.horizon_sessions) == (21, 10), "a view is not judged before it was acted on"
     assert far.stop_price is not None
     assert far.band.low == far.stop_price + Decimal("0.01")
 

@@ -55,3 +55,11 @@ def test_entries_above_the_share_of_daily_value_are_worked_and_nothing_else() ->
     assert rule.worked(entry, edge) == entry
     assert rule.worked(entry, None) == entry
     assert rule.worked(leaving, D(1)) == leaving
+
+
+@pytest.mark.parametrize(("horizon", "sessions"), [(20, 4), (4, 3), (3, 2), (2, None), (1, None)])
+def test_an_entry_is_worked_before_its_view_is_judged(horizon: int, sessions: int | None) -> None:
+    rule = load_limits(default_limits_text() + RULE).working
+    assert rule is not None
+    how = rule.worked(life.proposal(horizon_sessions=horizon), D(1)).working
+    assert (how.sessions if how else None) == sessions

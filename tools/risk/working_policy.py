@@ -25,8 +25,14 @@ class WorkingPolicy(Working):
     above_adv_share: Decimal = Field(ge=0, le=1)
 
     def worked(self, proposal: Proposal, adv: Decimal | None) -> Proposal:
-        """The proposal, to be worked where it is an entry of that size. `adv` is money a day; None is not known."""
+        """The proposal, to be worked where it is an entry of that size. `adv` is money a day; None is not known.
+
+        It is worked within its horizon, so that the view is not judged before it was acted on.
+        """
         if proposal.kind != "order.entry" or adv is None or proposal.notional <= self.above_adv_share * adv:
             return proposal
-        how = Working(algorithm=self.algorithm, sessions=self.sessions, participation=self.participation)
+        sessions = min(self.sessions, proposal.horizon_sessions - 1)
+        if sessions < 2:
+            return proposal
+        how = Working(algorithm=self.algorithm, sessions=sessions, participation=self.participation)
         return proposal.model_copy(update={"working": how})
