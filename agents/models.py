@@ -69,14 +69,14 @@ class LiveEndpoint:
                 raise BreakerOpen(refusal, passing=True)
             try:
                 answer = await self._send(messages, request, max_output_tokens)
-            except asyncio.CancelledError:
-                self.breaker.given_up()
-                raise
             except call_errors() as error:
                 if is_passing(error):
                     self.breaker.failed(failure(error))
                 else:
                     self.breaker.answered()
+                raise
+            except BaseException:
+                self.breaker.given_up()
                 raise
             self.breaker.answered()
             return answer
@@ -130,8 +130,8 @@ def call_errors() -> tuple[type[Exception], ...]:
     import openai
 
     # A 200 with a body that is no completion surfaces from the client as one of the built-in errors.
-    raised = (openai.OpenAIError, TimeoutError, ValueError, TypeError, KeyError, AttributeError, IndexError)
-    return (KnownFailure, *raised)
+    raised = (openai.OpenAIError, TimeoutError, ValueError, TypeError, LookupError, AttributeError)
+    return (KnownFailure, *raised, ArithmeticError, RecursionError)
 
 
 def is_passing(error: Exception) -> bool:

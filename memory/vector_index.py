@@ -64,7 +64,9 @@ def _told() -> Iterator[None]:
 
     try:
         yield
-    except (ChromaError, httpx.HTTPError, ValueError, OSError, sqlite3.Error, AttributeError) as error:
+    except (
+        ChromaError, httpx.HTTPError, ValueError, OSError, sqlite3.Error, AttributeError, TypeError, LookupError,
+    ) as error:  # fmt: skip
         raise unavailable(str(error) or type(error).__name__) from None
 
 
@@ -146,6 +148,8 @@ class VectorIndex:
         with _told():
             found = self._collection(shelf).query(query_embeddings=[vector], n_results=count, include=[])
             ids: list[str] = found["ids"][0]
+            if not all(isinstance(item, str) for item in ids):
+                raise ValueError("it names what no item is called")
             return ids
 
     def drop(self, shelf: Shelf) -> None:
