@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from langchain_core.messages import AIMessage, BaseMessage
+from pydantic import BaseModel, ConfigDict
 
 from prompts.loader import Tier
 from tools.canonical import content_sha256
 from tools.risk.types import Check, Counterfactual, PortfolioView
 from tools.types import Evidence, Finding, Frozen, Instant, Proposal, ProposalKind, RecalledCase, Review
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage, BaseMessage
 
 AbstainReason = Literal[
     "model_unreachable", "timeout", "schema_invalid", "budget_spent", "evidence_missing", "model_refused",
@@ -26,6 +29,12 @@ class Abstain(Frozen):
 
     reason: AbstainReason
     detail: str
+
+
+class Closed(BaseModel):
+    """Base of what a model may answer: no field beyond the declared ones, nothing coerced afterwards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Brief(Frozen):

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from agents.models import BreakerOpen, call_errors, failure, is_passing
-from agents.opinion import Abstain, Context, Endpoint, Usage
+from agents.opinion import Abstain, Closed, Context, Endpoint, Usage
 from prompts.loader import Rendered, load
 
 REPAIRS = 1
@@ -30,12 +30,6 @@ BUDGET_SPENT = Abstain(reason="budget_spent", detail="the budget for model calls
 """Said whichever budget it was: a replay knows only that the question was not asked."""
 
 _FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n\s*```\s*\Z", re.DOTALL)
-
-
-class Closed(BaseModel):
-    """Base of what a model may answer: no field beyond the declared ones, nothing coerced afterwards."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 T = TypeVar("T", bound=Closed)

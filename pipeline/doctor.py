@@ -12,9 +12,9 @@ from pipeline.activation import Kind, candidate
 from pipeline.budget import budget_view, limits_money
 from pipeline.exposure import require_may_listen
 from pipeline.heartbeats import resident
+from pipeline.long_term import ask_server
 from pipeline.model_settings import secret
 from pipeline.policy import load_policy
-from pipeline.long_term import ask_server
 from pipeline.settings import LOOPBACK, Settings
 from pipeline.store import Store, active_run, open_store
 from pipeline.venue import open_market

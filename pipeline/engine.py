@@ -20,9 +20,9 @@ from pipeline import (
     desk_health,
     halt,
     halt_program,
+    long_term,
     order_stream,
     queue_time,
-    long_term,
     reconciliation,
     unattended,
 )

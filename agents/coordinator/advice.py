@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from agents.reasoning import Closed
+from agents.opinion import Closed
 
 MOST_RATIONALE: Final = 240
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from agents.reasoning import Closed
+from agents.opinion import Closed
 from tools.types import Review
 
 MAX_RATIONALE = 240

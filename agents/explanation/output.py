@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from agents.opinion import AbstainReason
-from agents.reasoning import Closed
+from agents.opinion import AbstainReason, Closed
 from tools.canonical import content_sha256
 from tools.risk.types import Check, Counterfactual
 from tools.types import Frozen, RecalledCase

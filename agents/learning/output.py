@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from agents.reasoning import Closed
+from agents.opinion import Closed
 from tools.types import Frozen, LessonReading
 
 MAX_HYPOTHESIS = 280

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from agents.reasoning import Closed
+from agents.opinion import Closed
 
 FindingCode = Literal[
     "data_old", "data_quality", "drawdown", "concentration", "concentration_creep", "near_limit", "budget",

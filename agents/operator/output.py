@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from agents.operator.slots import INTENT_MEANINGS, Intent, Remembered
 from agents.operator.words import LIMIT_STEMS
-from agents.reasoning import Closed
+from agents.opinion import Closed
 from tools.types import Frozen, Side
 
 Unit = Literal["money", "price", "share", "ratio", "shares", "count", "sessions", "seconds", "text"]

@@ -24,8 +24,7 @@ from agents.gate import Gate
 from agents.models import LiveEndpoint, call_errors, chat_model, failure
 from agents.operator.node import answer
 from agents.operator.output import IntentChoice, Remark, Reply, text_of
-from agents.opinion import Abstain, Context, ExplanationBrief
-from agents.reasoning import Closed
+from agents.opinion import Abstain, Closed, Context, ExplanationBrief
 from memory.recordings import load_blob
 from memory.tables import CaseRow, ModelReviewRow, RecordingRow, SpendRow
 from pipeline.budget import CHAT

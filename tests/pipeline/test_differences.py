@@ -49,7 +49,7 @@ def test_each_field_of_the_limits_has_its_direction(changes: dict[str, Any], exp
     assert effects(compare(LIMITS, limits(**changes))) == expected
 
 
-SECTIONS = {"sizing", "protection", "exits", "halts"}
+SECTIONS = {"sizing", "protection", "exits", "halts", "working"}
 """Their fields mostly depend on each other: moving one counts as loosening."""
 
 
