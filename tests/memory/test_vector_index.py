@@ -134,6 +134,23 @@ def test_the_token_goes_into_the_header_that_the_server_wants(header: str, shown
         peer.server_close()
 
 
+def test_a_server_on_this_machine_is_reached_without_the_proxy_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = ThreadingHTTPServer(("127.0.0.1", 0), Gatekeeper)
+    threading.Thread(target=peer.serve_forever, daemon=True).start()
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "elsewhere")
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{peer.server_address[1]}")
+    seen = len(Gatekeeper.seen)
+    try:
+        with pytest.raises(RetryableToolError):
+            vector_index.VectorIndex(ChromaServer("http://127.0.0.1:1", "s3cret"), "x", "y").ping()
+        assert len(Gatekeeper.seen) == seen
+    finally:
+        peer.shutdown()
+        peer.server_close()
+
+
 @pytest.mark.parametrize(
     "answer", [{}, {"ids": []}, {"ids": None}, {"ids": [[1]]}, {"ids": [None]}, []], ids=lambda given: f"{given}"
 )
