@@ -60,6 +60,6 @@ class Breaker:
             self._failed, self._opened, self._probing = 0, None, False
 
     def given_up(self) -> None:
-        """A call was cancelled and says nothing; another may probe."""
+        """A call was cancelled, or ended in a way that says nothing of the endpoint; another may probe."""
         with self._lock:
             self._probing = False

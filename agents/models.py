@@ -7,7 +7,7 @@ import ipaddress
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -67,19 +67,16 @@ class LiveEndpoint:
             refusal = self.breaker.refusal()
             if refusal is not None:
                 raise BreakerOpen(refusal, passing=True)
+            tell = self.breaker.given_up
             try:
                 answer = await self._send(messages, request, max_output_tokens)
-            except asyncio.CancelledError:
-                self.breaker.given_up()
-                raise
+                tell = self.breaker.answered
+                return answer
             except call_errors() as error:
-                if is_passing(error):
-                    self.breaker.failed(failure(error))
-                else:
-                    self.breaker.answered()
+                tell = partial(self.breaker.failed, failure(error)) if is_passing(error) else self.breaker.answered
                 raise
-            self.breaker.answered()
-            return answer
+            finally:
+                tell()
 
     async def _send(
         self, messages: Sequence[BaseMessage], request: Mapping[str, Any], max_output_tokens: int
@@ -130,8 +127,8 @@ def call_errors() -> tuple[type[Exception], ...]:
     import openai
 
     # A 200 with a body that is no completion surfaces from the client as one of the built-in errors.
-    raised = (openai.OpenAIError, TimeoutError, ValueError, TypeError, KeyError, AttributeError, IndexError)
-    return (KnownFailure, *raised)
+    raised = (openai.OpenAIError, TimeoutError, ValueError, TypeError, LookupError, AttributeError)
+    return (KnownFailure, *raised, ArithmeticError, RecursionError)
 
 
 def is_passing(error: Exception) -> bool:

@@ -23,6 +23,9 @@ from prompts.loader import Rendered, load
 REPAIRS = 1
 BYTES_PER_TOKEN = 3
 SHOWN_PROBLEM = 1200
+MOST_TOKENS = 100_000_000
+"""An endpoint that counts more for one call does not count: what was set aside is spent."""
+LONGEST_NAME = 200
 BUDGET_SPENT = Abstain(reason="budget_spent", detail="the budget for model calls does not cover the call")
 """Said whichever budget it was: a replay knows only that the question was not asked."""
 
@@ -151,7 +154,7 @@ class _Asking:
         started = time.monotonic()
         try:
             raw = await endpoint.ask(messages, request, self.max_output_tokens)
-            text = raw.text if isinstance(raw, AIMessage) else ""
+            text = _writable(raw.text) if isinstance(raw, AIMessage) else ""
             details = _details(raw)
             meta |= details
             used = _used(details) or most
@@ -217,15 +220,31 @@ def shown(text: str) -> str:
     return " ".join(kept.split())
 
 
+def _writable(text: str) -> str:
+    """Text that can be kept: half of a surrogate pair, which no UTF-8 holds, becomes a question mark."""
+    return text.encode(errors="replace").decode()
+
+
 def _details(raw: AIMessage) -> dict[str, Any]:
-    usage = raw.usage_metadata
-    answered: dict[str, Any] = {
-        "gen_ai.response.model": raw.response_metadata.get("model_name"),
-        "gen_ai.response.finish_reasons": [raw.response_metadata.get("finish_reason")],
-        "gen_ai.usage.input_tokens": usage["input_tokens"] if usage else None,
-        "gen_ai.usage.output_tokens": usage["output_tokens"] if usage else None,
+    """What the endpoint says of its answer. Names are cut, and counts that cannot be are left out."""
+    usage: Mapping[str, Any] = raw.usage_metadata or {}
+    counts = [usage.get("input_tokens"), usage.get("output_tokens")]
+    asked, answered = counts if all(_is_count(value) for value in counts) else (None, None)
+    said: dict[str, Any] = {
+        "gen_ai.response.model": _name(raw.response_metadata.get("model_name")),
+        "gen_ai.response.finish_reasons": [_name(raw.response_metadata.get("finish_reason"))],
+        "gen_ai.usage.input_tokens": asked,
+        "gen_ai.usage.output_tokens": answered,
     }
-    return {name: value for name, value in answered.items() if value not in (None, [None])}
+    return {name: value for name, value in said.items() if value not in (None, [None])}
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
+
+
+def _name(value: object) -> str | None:
+    return _writable(value)[:LONGEST_NAME] if isinstance(value, str) else None
 
 
 def _used(meta: Mapping[str, Any]) -> Usage | None:

@@ -8,6 +8,7 @@ carry the home's stamp, so that homes on one server never mix. Every failure is 
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import shutil
 import sqlite3
@@ -17,6 +18,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
 
 import httpx
 import numpy as np
@@ -64,7 +66,9 @@ def _told() -> Iterator[None]:
 
     try:
         yield
-    except (ChromaError, httpx.HTTPError, ValueError, OSError, sqlite3.Error, AttributeError) as error:
+    except (
+        ChromaError, httpx.HTTPError, ValueError, OSError, sqlite3.Error, AttributeError, TypeError, LookupError,
+    ) as error:  # fmt: skip
         raise unavailable(str(error) or type(error).__name__) from None
 
 
@@ -86,6 +90,7 @@ class VectorIndex:
         self.note = ""
         with _told():
             if isinstance(self.place, ChromaServer):
+                _past_the_proxy(self.place)
                 self._client = _remote(self.place)
             else:
                 self._open_folder(self.place)
@@ -116,6 +121,7 @@ class VectorIndex:
         """Ask whether the index still answers."""
         with _told():
             if isinstance(self.place, ChromaServer):
+                _past_the_proxy(self.place)
                 _probe(self.place)
 
     def shelves(self) -> frozenset[Shelf]:
@@ -146,6 +152,8 @@ class VectorIndex:
         with _told():
             found = self._collection(shelf).query(query_embeddings=[vector], n_results=count, include=[])
             ids: list[str] = found["ids"][0]
+            if not all(isinstance(item, str) for item in ids):
+                raise ValueError("it names what no item is called")
             return ids
 
     def drop(self, shelf: Shelf) -> None:
@@ -232,6 +240,24 @@ def _put_away(folder: Path, index: VectorIndex, why: str) -> None:
     """A damaged index is worth nothing: all that it held is in SQL."""
     index.note = f"the index was damaged ({why})"
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _past_the_proxy(server: ChromaServer) -> None:
+    """A server on this machine is reached without the shell's proxy, which would be shown the token; chromadb makes its
+    HTTP clients itself, so that only the environment can tell them."""
+    host = urlsplit(server.url).hostname or ""
+    if host != "localhost" and not _is_loopback(host):
+        return
+    spared = getproxies_environment().get("no", "")
+    if host not in spared.split(","):
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, (spared, host)))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _remote(server: ChromaServer) -> Any:

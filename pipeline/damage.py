@@ -1,20 +1,23 @@
-"""Damaged cases: what cannot be read is set aside with a critical finding, and every other case goes on."""
+"""Damaged cases and lessons: what cannot be read is set aside with a critical finding, and every other goes on."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Text, delete, type_coerce, update
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, or_, select
 
 from memory.columns import Damaged
 from memory.ledger import Stage
-from memory.tables import OPEN_CASE_STATES, CaseRow, FindingRow, LedgerRow, OutcomeRow, RunRow
+from memory.tables import OPEN_CASE_STATES, CaseRow, FindingRow, LedgerRow, LessonRow, OutcomeRow, RunRow
 from pipeline.findings import raise_finding
 from pipeline.store import Store
 from pipeline.voiding import void_case
-from tools.types import CaseBody, CaseState, Change, Proposal
+from tools.types import CaseBody, CaseState, Change, Lesson, Proposal
 
 _BODY: TypeAdapter[Proposal | Change] = TypeAdapter(CaseBody)
 _UNSENT = (CaseState.DRAFTED.value, CaseState.AWAITING.value, CaseState.APPROVED.value)
@@ -41,6 +44,42 @@ def set_aside(store: Store, run_id: str) -> tuple[str, ...]:
         with store.db.write() as session:
             _set_aside(session, session.get_one(CaseRow, case_id))
     return damaged
+
+
+def mend_lessons(store: Store, run_id: str, as_of: datetime) -> tuple[str, ...]:
+    """Put back, as the ledger holds them, lessons that cannot be read, and drop those it does not know; their ids."""
+    with store.db.read() as session:
+        rows = session.execute(
+            select_columns(col(LessonRow.id), type_coerce(col(LessonRow.body), Text))
+            .where(col(LessonRow.run_id) == run_id)
+            .order_by(col(LessonRow.id))
+        ).all()
+    damaged = tuple(lesson_id for lesson_id, text in rows if _read_lesson(text) is None)
+    for lesson_id in damaged:
+        with store.db.write() as session:
+            written = session.exec(
+                select(LedgerRow.content).where(LedgerRow.run_id == run_id, LedgerRow.step == f"lesson:{lesson_id}")
+            ).first()
+            mine = col(LessonRow.id) == lesson_id
+            if written is None:
+                session.execute(delete(LessonRow).where(mine))
+            else:
+                body = Lesson.model_validate(json.loads(written)["body"])
+                session.execute(update(LessonRow).where(mine).values(body=body))
+            raise_finding(
+                session, session.get_one(RunRow, run_id), code="tampered", severity="critical", component="learning",
+                message=f"lesson {lesson_id} could not be read: "
+                + ("no record knows it, so it was dropped" if written is None else "it was put back from its record"),
+                recommendation="Halt, verify the ledger and compare the database with a backup.", as_of=as_of,
+            )  # fmt: skip
+    return damaged
+
+
+def _read_lesson(text: str | None) -> Lesson | None:
+    try:
+        return Lesson.model_validate_json(text or "")
+    except ValidationError:
+        return None
 
 
 def _set_aside(session: Session, case: CaseRow) -> None:

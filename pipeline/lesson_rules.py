@@ -43,7 +43,7 @@ def bar(store: Store, session: Session, run: RunRow, row: LessonRow, to: LessonS
         return f"lesson {row.id} is {row.state}: only what is {before} can become {to}"
     if to == "retired" or row.state == "promoted":
         return None
-    return _unfit(row) or _contradicted(session, row) or (_unproven(session, row) if to == "promoted" else None)
+    return _unfit(row) or _contradicted(store, session, row) or (_unproven(session, row) if to == "promoted" else None)
 
 
 def _unfit(row: LessonRow) -> str | None:
@@ -62,8 +62,8 @@ def _unfit(row: LessonRow) -> str | None:
     return None
 
 
-def _contradicted(session: Session, row: LessonRow) -> str | None:
-    newer = newer_of(session, row)
+def _contradicted(store: Store, session: Session, row: LessonRow) -> str | None:
+    newer = newer_of(store, session, row)
     if newer is None or newer.body.reading == "worse":
         return None
     said = (newer.body.reading or "nothing").replace("_", " ")

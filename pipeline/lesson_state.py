@@ -35,11 +35,22 @@ SHADOW_OUTCOMES = 20
 
 
 class Standing(NamedTuple):
-    """A lesson, the state the ledger gives it, and what is wrong with its row; None when nothing is."""
+    """A lesson, the state the ledger gives it, and what is wrong with its row; None when nothing is.
+
+    `written` is the lesson as the ledger holds it, None where it holds none; `released` whether a genuine approval, or
+    decay, made its last move. A row that is gone is one as the ledger would have it, in no session.
+    """
 
     row: LessonRow
     state: LessonState
     trouble: str | None
+    written: Lesson | None
+    released: bool
+
+    @property
+    def in_force(self) -> Lesson | None:
+        """What a promoted lesson says by its record, whatever its row has become; None for one not in force."""
+        return self.written if self.state == "promoted" and self.released else None
 
 
 class ShadowResult(Frozen):
@@ -86,13 +97,14 @@ def move(
     )  # fmt: skip
 
 
-def history_of(session: Session, row: LessonRow) -> Sequence[LedgerRow]:
+def history_of(session: Session, run_id: str, lesson_id: str) -> Sequence[LedgerRow]:
     """Every record about a lesson, oldest first."""
+    mine = f"lesson:{lesson_id}"
     return session.exec(
         select(LedgerRow)
         .where(
-            LedgerRow.run_id == row.run_id, col(LedgerRow.kind).in_((WRITTEN, *MOVES, CONFIRMED)),
-            (col(LedgerRow.step) == f"lesson:{row.id}") | col(LedgerRow.step).startswith(f"lesson:{row.id}:"),
+            LedgerRow.run_id == run_id, col(LedgerRow.kind).in_((WRITTEN, *MOVES, CONFIRMED)),
+            (col(LedgerRow.step) == mine) | col(LedgerRow.step).startswith(f"{mine}:", autoescape=True),
         )
         .order_by(col(LedgerRow.seq))
     ).all()  # fmt: skip
@@ -100,21 +112,37 @@ def history_of(session: Session, row: LessonRow) -> Sequence[LedgerRow]:
 
 def standing_of(store: Store, session: Session, row: LessonRow) -> Standing:
     """Hold a row against its records: as it was written, where it was moved, and by a genuine approval."""
-    records = history_of(session, row)
-    written = next((_body(item) for item in records if item.kind == WRITTEN), None)
+    return _held_against(store, session, row, history_of(session, row.run_id, row.id))
+
+
+def _held_against(store: Store, session: Session, row: LessonRow, records: Sequence[LedgerRow]) -> Standing:
+    body = next((_body(item) for item in records if item.kind == WRITTEN), None)
+    written = None if body is None else Lesson.model_validate(body)
     moves = [item for item in records if item.kind in MOVES]
     state = MOVES[moves[-1].kind] if moves else "quarantined"
     last: dict[str, Any] = _body(moves[-1]) if moves else {"revision": 0}
-    if written is None or Lesson.model_validate(written).sha256 != row.body.sha256:
-        return Standing(row, state, "it is not what was written")
-    if (row.state, row.revision, row.scope) != (state, last["revision"], row.body.scope):
-        return Standing(row, state, f"its row says {row.state}, its record {state}")
-    if moves and moves[-1].kind != "lesson.decayed" and not _is_approved(store, session, row, last.get("case")):
-        return Standing(row, state, "no approval moved it")
-    return Standing(row, state, None)
+    released = (
+        not moves or moves[-1].kind == "lesson.decayed" or _is_approved(store, session, row.id, state, last.get("case"))
+    )
+    trouble = None
+    if written is None or written.sha256 != row.body.sha256:
+        trouble = "it is not what was written"
+    elif (row.state, row.revision, row.scope) != (state, last["revision"], row.body.scope):
+        trouble = f"its row says {row.state}, its record {state}"
+    elif (row.since_index, row.confirmed_index) != (last.get("index"), _confirmed(records, last["revision"])):
+        trouble = "its row says that it was moved or confirmed at another session than its record"
+    elif not released:
+        trouble = "no approval moved it"
+    return Standing(row, state, trouble, written, released)
 
 
-def _is_approved(store: Store, session: Session, row: LessonRow, case_id: str | None) -> bool:
+def _confirmed(records: Sequence[LedgerRow], revision: int) -> int | None:
+    """The session at which newer outcomes last agreed with a lesson as it stands now; None for never."""
+    steps = [item.step.split(":") for item in records if item.kind == CONFIRMED]
+    return max((int(index) for _, _, of, index in steps if int(of) == revision), default=None)
+
+
+def _is_approved(store: Store, session: Session, lesson_id: str, state: LessonState, case_id: str | None) -> bool:
     """Whether a genuine, used grant of a case that names this lesson made its last move."""
     case = session.get(CaseRow, case_id) if case_id else None
     grant = session.exec(select(GrantRow).where(GrantRow.case_id == case_id)).first()
@@ -124,7 +152,7 @@ def _is_approved(store: Store, session: Session, row: LessonRow, case_id: str | 
     return (
         grant.status == "consumed"
         and grants.is_genuine(store, grant)
-        and ((named["lesson"], named["state"]) == (row.id, row.state) or named.get("replaces") == row.id)
+        and ((named["lesson"], named["state"]) == (lesson_id, state) or named.get("replaces") == lesson_id)
     )
 
 
@@ -142,7 +170,22 @@ def standings(store: Store, session: Session, run_id: str) -> tuple[Standing, ..
         )
         .order_by(col(LessonRow.id))
     ).all()  # fmt: skip
-    return tuple(standing_of(store, session, row) for row in rows)
+    here = {row.id: standing_of(store, session, row) for row in rows}
+    gone = {name: found for name in ids - set(here) if (found := _gone(store, session, run_id, name)) is not None}
+    return tuple(found for _, found in sorted((here | gone).items()))
+
+
+def _gone(store: Store, session: Session, run_id: str, lesson_id: str) -> Standing | None:
+    """A lesson that has records and no row; None without a record of what was written."""
+    records = history_of(session, run_id, lesson_id)
+    body = next((_body(item) for item in records if item.kind == WRITTEN), None)
+    if body is None:
+        return None
+    written = Lesson.model_validate(body)
+    row = LessonRow(
+        id=lesson_id, run_id=run_id, state="quarantined", scope=written.scope, as_of=written.as_of, body=written
+    )  # fmt: skip
+    return _held_against(store, session, row, records)._replace(trouble="its row is gone")
 
 
 def shadow_result(session: Session, row: LessonRow) -> ShadowResult | None:
@@ -170,14 +213,17 @@ def fresh_sample(session: Session, row: LessonRow, *where: Any) -> Sample:
     return sample([view for view in settled_views(session, *mine, *where) if scope.holds(view)])
 
 
-def newer_of(session: Session, row: LessonRow) -> LessonRow | None:
-    """The newest lesson of the same scope that was written after this one and has enough data."""
+def newer_of(store: Store, session: Session, row: LessonRow) -> LessonRow | None:
+    """The newest lesson of the same scope that was written after this one and has enough data; a row that is not what
+    was written contradicts nothing."""
     rows: Iterable[LessonRow] = session.exec(
         select(LessonRow)
         .where(LessonRow.run_id == row.run_id, LessonRow.scope == row.scope, LessonRow.as_of > row.as_of)
         .order_by(col(LessonRow.as_of).desc(), col(LessonRow.id))
     ).all()
-    return next((item for item in rows if item.body.enough_data), None)
+    return next(
+        (item for item in rows if item.body.enough_data and standing_of(store, session, item).trouble is None), None
+    )
 
 
 def _period(row: LessonRow) -> int:

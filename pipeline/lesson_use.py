@@ -28,13 +28,10 @@ UNCONFIRMED_SESSIONS = 120
 
 
 def promoted(store: Store, session: Session, run_id: str) -> tuple[Lesson, ...]:
-    """Lessons in force. One whose record says promoted stays in force whatever its row says now: a lesson only
-    tightens, and to write over a row must loosen nothing. One whose words or approval are not genuine is not."""
-    return tuple(
-        item.row.body
-        for item in standings(store, session, run_id)
-        if item.state == "promoted" and (item.trouble is None or item.trouble.startswith("its row says"))
-    )
+    """Lessons in force, in the words of their records. What became of a row since changes nothing: a lesson only
+    tightens, and to write over a row must loosen nothing. One that no genuine approval promoted is not in force."""
+    found = (item.in_force for item in standings(store, session, run_id))
+    return tuple(lesson for lesson in found if lesson is not None)
 
 
 def lesson_evidence(
@@ -95,14 +92,14 @@ def decay(store: Store, session: Session, run: RunRow, index: int, as_of: dateti
                 recommendation="Halt, verify the ledger and compare the database with a backup.",
             )  # fmt: skip
         elif item.state == "promoted":
-            why = _why_decayed(session, row, index, as_of)
+            why = _why_decayed(store, session, row, index, as_of)
             if why is not None:
                 _fall_back(session, run, row, why, index, as_of)
 
 
-def _why_decayed(session: Session, row: LessonRow, index: int, as_of: datetime) -> str | None:
+def _why_decayed(store: Store, session: Session, row: LessonRow, index: int, as_of: datetime) -> str | None:
     """Why a promoted lesson no longer stands; None when it does. Twenty newer outcomes that agree confirm it anew."""
-    newer = newer_of(session, row)
+    newer = newer_of(store, session, row)
     if newer is not None and (newer.body.mean_excess_return or 0.0) >= 0:
         return f"the newer lesson {newer.id} of its scope contradicts it"
     since = max(row.since_index or 0, row.confirmed_index or 0)

@@ -6,6 +6,7 @@ run: the text is in the record of its case or lesson, and nothing of it is remem
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -14,10 +15,11 @@ from typing import Any, NamedTuple
 from sqlmodel import Session, col, select
 
 from memory.remembered import Item, Written
-from memory.tables import CaseRow, ExplanationRow, LessonRow, MemoryRow, OutcomeRow, RunRow
+from memory.tables import CaseRow, ExplanationRow, LedgerRow, LessonRow, MemoryRow, OutcomeRow, RunRow
 from pipeline.briefs import situation
 from pipeline.desk import Desk
 from pipeline.findings import raise_finding
+from pipeline.settle import SETTLED, settling
 from pipeline.work import CycleWork, regime_at
 from tools.canonical import stable_id
 from tools.types import CaseState
@@ -56,12 +58,13 @@ def remember_close(desk: Desk, work: CycleWork) -> Remembered:
 
 
 def _cases(session: Session, desk: Desk, work: CycleWork) -> list[Item]:
-    """Asked entries whose outcome is due at this close, with what became of them."""
+    """Asked entries that settled at this close, however long they were due, with what became of them."""
     rows = session.exec(
         select(CaseRow, OutcomeRow)
         .join(OutcomeRow, col(OutcomeRow.case_id) == col(CaseRow.id))
         .where(
-            OutcomeRow.run_id == desk.run_id, OutcomeRow.settled, OutcomeRow.due_index == work.index,
+            OutcomeRow.run_id == desk.run_id, OutcomeRow.settled,
+            col(OutcomeRow.case_id).in_(_settled_now(session, desk.run_id, work)),
             CaseRow.kind == "order.entry", CaseRow.state != CaseState.NOT_SELECTED.value,
         )
         .order_by(col(CaseRow.id))
@@ -75,6 +78,16 @@ def _cases(session: Session, desk: Desk, work: CycleWork) -> list[Item]:
         )
         for case, outcome in rows
     ]  # fmt: skip
+
+
+def _settled_now(session: Session, run_id: str, work: CycleWork) -> list[str]:
+    """Cases that the ledger says were settled at this close: a name without a bar settles later than it is due."""
+    records = session.exec(
+        select(LedgerRow.content).where(
+            LedgerRow.run_id == run_id, LedgerRow.kind == SETTLED, LedgerRow.step == settling(work.tick.session)
+        )
+    ).all()
+    return [str(line["case"]) for content in records for line in json.loads(content)["body"]["outcomes"]]
 
 
 def _explanations(session: Session, desk: Desk, work: CycleWork) -> list[Item]:

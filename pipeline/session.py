@@ -31,7 +31,7 @@ from pipeline import (
 from pipeline.book import book_action, equity_of, mark
 from pipeline.case_graph import CaseContext, build_case_graph
 from pipeline.cycle_graph import CycleContext, build_cycle_graph, first_state
-from pipeline.damage import set_aside
+from pipeline.damage import mend_lessons, set_aside
 from pipeline.desk import Desk, record_stage
 from pipeline.execution import book_fills, dispatch
 from pipeline.faults import reach
@@ -127,6 +127,8 @@ class SessionPlayer:
         """Enter the next session, or the interrupted one again, up to what its open needs; returns its index."""
         desk = self.desk
         await asyncio.to_thread(set_aside, desk.store, desk.run_id)
+        opened = desk.tick(max(desk.run().session_index, 0), "open").as_of
+        await asyncio.to_thread(mend_lessons, desk.store, desk.run_id, opened)
         await asyncio.to_thread(desk.take_law)
         if desk.run().stage == "closed":
             await self.open_by_hand()

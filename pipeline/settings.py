@@ -159,6 +159,17 @@ class Settings(BaseSettings):
             raise ValueError("leave the secret out of the address: QUARTERDECK_CHROMA_TOKEN takes it")
         return value.rstrip("/")
 
+    @field_validator("chroma_token")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        """An HTTP client repeats a header that it cannot send in its error, so such a token is refused here."""
+        if value is None:
+            return None
+        text = value.get_secret_value().strip()
+        if not text or not text.isascii() or not text.isprintable() or " " in text:
+            raise ValueError("a token is visible ASCII characters without a space")
+        return SecretStr(text)
+
     @field_validator("home", "heads_dir", "tls_cert", "tls_key", "venue", "chroma_ca")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
@@ -195,6 +206,6 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         where = "QUARTERDECK_" + "_".join(str(part) for part in first["loc"]).upper()
-        secret = "FALLBACK" in where or "CHROMA_URL" in where  # somebody may have put a key there
+        secret = any(name in where for name in ("FALLBACK", "CHROMA_URL", "CHROMA_TOKEN"))  # a key may stand there
         shown = "" if secret else f" (got {first['input']!r})"
         raise ConfigError(f"{where}: {first['msg']}{shown}", code="bad_settings") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
@@ -19,6 +20,7 @@ from tools.data.types import Panel
 from tools.strategy.views import last_close, view_returns
 from tools.types import CaseState, Outcome
 
+SETTLED = "outcomes.settled"
 Disposition = Literal["filled", "refused", "not_selected", "blocked", "unfilled"]
 _BY_STATE: dict[CaseState, Disposition] = {
     CaseState.NOT_SELECTED: "not_selected", CaseState.BLOCKED: "blocked", CaseState.REJECTED: "refused",
@@ -27,6 +29,11 @@ _BY_STATE: dict[CaseState, Disposition] = {
     CaseState.SUBMITTED: "unfilled", CaseState.UNKNOWN: "unfilled", CaseState.APPROVED: "unfilled",
     CaseState.AWAITING: "refused", CaseState.DRAFTED: "not_selected",
 }  # fmt: skip
+
+
+def settling(day: date) -> str:
+    """The step of the record of what settled at the close of a session."""
+    return f"settle:{day}"
 
 
 def settle_outcomes(desk: Desk, work: CycleWork) -> list[str]:
@@ -75,7 +82,7 @@ def settle_outcomes(desk: Desk, work: CycleWork) -> list[str]:
         append(
             session,
             Entry(
-                kind="outcomes.settled", step=f"settle:{work.tick.session}", run_id=desk.run_id,
+                kind=SETTLED, step=settling(work.tick.session), run_id=desk.run_id,
                 desk_time=work.tick.as_of, stage=Stage.SETTLE, content={"outcomes": lines},
             ),
         )  # fmt: skip

@@ -65,7 +65,7 @@ def get_lesson(store: Store, lesson_id: str) -> LessonDetail:
                     seq=item.seq, kind=item.kind, at=item.envelope.get("at", item.desk_time),
                     content=ledger_content(item),
                 )
-                for item in history_of(session, row)
+                for item in history_of(session, row.run_id, row.id)
             ],
             next=[
                 LessonMove(to=to, refused=bar(store, session, run, row, to) if run.active else "its run is over")

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.breaker import Breaker
+from agents.models import LiveEndpoint
 from agents.operator.output import IntentChoice
 from agents.opinion import Abstain, Context
 from agents.reasoning import Answer, call_structured
@@ -114,6 +116,32 @@ async def test_an_answer_that_is_only_bad_never_opens_it(openai_peer: Peer) -> N
     for _ in range(4):
         await desk.ask()
     assert first.calls == 8
+
+
+async def test_an_answer_that_no_parser_goes_down_is_an_abstention(openai_peer: Peer) -> None:
+    desk = Desk(openai_peer("deep"))
+    answer = await desk.ask()
+    assert isinstance(answer, Abstain)
+    assert answer.reason == "schema_invalid"
+    assert desk.budget.reserved == 0
+
+
+async def test_a_probe_that_ends_in_an_error_nobody_foresaw_lets_another_one_go(
+    openai_peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(openai_peer("error"))
+    for _ in range(3):
+        await desk.ask()
+    desk.clock.at += 61.0
+
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("nobody foresaw it")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LiveEndpoint, "_send", broken)
+        with pytest.raises(RuntimeError):
+            await desk.ask()
+    assert desk.breaker.refusal() is None
 
 
 def test_a_cancelled_probe_lets_another_one_go() -> None:

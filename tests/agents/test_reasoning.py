@@ -55,6 +55,8 @@ async def ask(context: Context, **options: Any) -> Answer[IntentChoice] | Abstai
         ("broken", "schema_invalid", 2),
         ("other_keys", "schema_invalid", 2),
         ("obeys_loudly", "schema_invalid", 2),
+        ("deep", "schema_invalid", 2),
+        ("half_pair", "schema_invalid", 2),
     ],
 )
 async def test_every_way_to_fail_abstains_with_its_reason(
@@ -223,6 +225,25 @@ async def test_every_reservation_is_settled(openai_peer: Peer, mode: str) -> Non
     await ask(context)
     assert budget.reserved == 0
     assert (budget.used > 0) is (mode not in ("dead", "error"))
+
+
+@pytest.mark.parametrize("counts", [(-100_000, 5), (5, -100_000), (10**30, 1), (True, 1)])
+async def test_counts_that_cannot_be_give_nothing_back_and_what_was_set_aside_is_spent(
+    openai_peer: Peer, counts: tuple[int, int]
+) -> None:
+    peer, budget = openai_peer("false_counts"), Budget()
+    peer.counts = counts
+    context, recorded = model_context(peer, budget=budget)
+    assert isinstance(await ask(context), Answer)
+    ((_, _, most),) = budget.asked
+    assert (budget.used, budget.reserved) == (most.total, 0)
+    assert "gen_ai.usage.input_tokens" not in recorded.made[0]["meta"]
+
+
+async def test_half_a_surrogate_pair_is_recorded_as_a_question_mark(openai_peer: Peer) -> None:
+    context, recorded = model_context(openai_peer("half_pair"))
+    await ask(context)
+    assert [item["response"]["content"] for item in recorded.made] == ["?", "?"]
 
 
 async def test_the_model_sees_a_closed_schema_and_no_stranger_in_the_system_message(openai_peer: Peer) -> None:

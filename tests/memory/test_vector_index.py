@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
 from memory import vector_index
@@ -131,3 +132,35 @@ def test_the_token_goes_into_the_header_that_the_server_wants(header: str, shown
     finally:
         peer.shutdown()
         peer.server_close()
+
+
+def test_a_server_on_this_machine_is_reached_without_the_proxy_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = ThreadingHTTPServer(("127.0.0.1", 0), Gatekeeper)
+    threading.Thread(target=peer.serve_forever, daemon=True).start()
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "elsewhere")
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{peer.server_address[1]}")
+    seen = len(Gatekeeper.seen)
+    try:
+        with pytest.raises(RetryableToolError):
+            vector_index.VectorIndex(ChromaServer("http://127.0.0.1:1", "s3cret"), "x", "y").ping()
+        assert len(Gatekeeper.seen) == seen
+    finally:
+        peer.shutdown()
+        peer.server_close()
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"ids": []}, {"ids": None}, {"ids": [[1]]}, {"ids": [None]}, []], ids=lambda given: f"{given}"
+)
+def test_an_index_that_answers_nonsense_is_unavailable(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+    class Odd:
+        def query(self, **_: Any) -> Any:
+            return answer
+
+    index = vector_index.VectorIndex(ChromaServer("http://127.0.0.1:1"), "x", "y")
+    monkeypatch.setattr(index, "_collection", lambda shelf: Odd())
+    with pytest.raises(RetryableToolError) as caught:
+        index.nearest(vector_index.Shelf("run_1", "case", "trend"), np.ones(3, dtype=np.float32), 1)
+    assert caught.value.code == "index_unavailable"

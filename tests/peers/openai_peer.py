@@ -7,8 +7,9 @@ Modes: ok, dead (nothing listens), garbage (200 and no JSON), not_an_object (200
 `delay_s`), wrong_schema, missing (leaves the last candidate out), unknown_id, unauthorized (401 that echoes the key),
 error (500), busy (429), refused (a refusal), filtered (content filter), truncated (cut at the length limit),
 bad_numbers (prose with a planted number), no_usage (ok without token counts), drip (a good answer, a byte at a time),
-tool_calls (asks for tools that do not exist), and the personalities of `openai_words`. `script` holds modes for the
-next requests, first come first served; then `mode` applies.
+tool_calls (asks for tools that do not exist), deep (JSON nested beyond what a parser goes down), half_pair (half of a
+surrogate pair, which no UTF-8 holds), false_counts (ok with the token counts of `counts`), and the personalities of
+`openai_words`. `script` holds modes for the next requests, first come first served; then `mode` applies.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class OpenAIPeer:
         self.under_way = self.most_at_once = 0
         self.verdict: Callable[[str], Line] = lambda handle: {"verdict": "keep"}
         self.prose: str | None = None
+        self.counts = (0, 0)
         self.intent: dict[str, str] = {"intent": "unknown", "symbol": ""}
         self.remark = ""
         self.noticed: list[str] = []
@@ -105,6 +107,8 @@ class OpenAIPeer:
     def content(self, body: dict[str, Any], mode: str) -> str:
         """What the model says: JSON that fits the schema that was asked for, spoilt as the mode wants."""
         schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {})
+        if mode == "half_pair":
+            return "\ud83d"
         if mode == "wrong_schema":
             return json.dumps({"opinion": "strong buy", "target_price": 123.45})
         answer = self._answer(schema, _user_text(body), mode)
@@ -210,8 +214,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, "<html>It works!</html>", "text/html")
         elif mode == "not_an_object":
             self._send(200, json.dumps(["no", "completion"]))
+        elif mode == "deep":
+            self._send(200, "[" * 100_000)
         else:
-            completion = json.dumps(_completion(body, peer.content(body, mode), mode))
+            made = _completion(body, peer.content(body, mode), mode)
+            if mode == "false_counts":
+                made["usage"] = dict(zip(("prompt_tokens", "completion_tokens"), peer.counts, strict=True))
+            completion = json.dumps(made)
             self._send(200, completion, drip_s=0.05 if mode == "drip" else 0)
 
     def _send(self, status: int, text: str, kind: str = "application/json", *, drip_s: float = 0) -> None:

@@ -75,12 +75,12 @@ def test_what_settles_is_described_learnt_of_once_and_replays(desk: Desk) -> Non
     with desk.db.read() as session:
         rows = session.exec(select(OutcomeRow).order_by(OutcomeRow.id)).all()
     assert [(row.kind, row.confidence, row.regime, row.refused_for) for row in rows] == [
-        ("order.entry", 0.52, "rising", "news"), *([("order.entry", 0.52, "rising", None)] * 4),
+        ("order.entry", 0.52, "calm_rising", "news"), *([("order.entry", 0.52, "calm_rising", None)] * 4),
     ]  # fmt: skip
     assert asyncio.run(learn_from(desk, work)) == 6
     assert set(lessons(desk)) == {
         "strategy:trend", "strategy:trend/confidence:low", "strategy:trend/disposition:not_selected",
-        "strategy:trend/disposition:refused", "strategy:trend/refused_for:news", "strategy:trend/regime:rising",
+        "strategy:trend/disposition:refused", "strategy:trend/refused_for:news", "strategy:trend/regime:calm_rising",
     }  # fmt: skip
     assert {row.state for row in lessons(desk).values()} == {"quarantined"}
     assert asyncio.run(learn_from(desk, work)) == 0

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from memory.tables import ApprovalRow, ExplanationRow
+from memory.tables import ApprovalRow, ExplanationRow, LessonRow
 from pipeline import applying, lesson_use, queue_time
 from pipeline.activation import activate, in_force
+from pipeline.damage import mend_lessons
 from pipeline.lesson_state import shadow_result
 from pipeline.lessons import propose
 from pipeline.policy import Facts, default_policy_text, load_policy
@@ -239,7 +240,8 @@ def test_a_newer_lesson_takes_the_place_of_the_promoted_one_of_its_scope(desk: S
     ("statement", "in_use"),
     [
         ("UPDATE lessons SET state = 'quarantined', revision = 0", True),
-        ("UPDATE lessons SET body = replace(body, '\"interval_high\":-0.0', '\"interval_high\":0.0')", False),
+        ("UPDATE lessons SET body = replace(body, '\"interval_high\":-0.0', '\"interval_high\":0.0')", True),
+        ("UPDATE lessons SET since_index = -500", True), ("UPDATE lessons SET confirmed_index = -500", True),
         ("UPDATE grants SET signature = '00'", False), ("DELETE FROM grants", False),
     ],
 )  # fmt: skip
@@ -253,6 +255,42 @@ def test_a_row_that_was_written_over_is_found_and_loosens_nothing_by_itself(
         lesson_use.decay(desk, session, taught.run_of(session), 61, life.AS_OF)
     assert "tampered" in life.findings(desk)
     assert "verify the ledger" in refusal(desk, lesson_id, "retired")
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM lessons", "UPDATE lessons SET run_id = 'run_9'"])
+def test_a_row_that_is_gone_is_found_and_its_lesson_stays_in_force(desk: Store, statement: str) -> None:
+    lesson_id = taught.promoted(desk)
+    life.tamper(desk, statement)
+    with desk.db.write() as session:
+        lesson_use.decay(desk, session, taught.run_of(session), 61, life.AS_OF)
+        assert [item.id for item in lesson_use.promoted(desk, session, RUN)] == [lesson_id]
+    assert life.findings(desk) == ["tampered"]
+
+
+def test_a_newer_row_that_no_record_knows_contradicts_nothing(desk: Store) -> None:
+    lesson_id = taught.promoted(desk)
+    row = taught.row_of(desk, lesson_id)
+    body = row.body.model_copy(update={"id": "les_0", "mean_excess_return": 0.05, "reading": "better"})
+    with desk.db.write() as session:
+        session.add(
+            LessonRow(
+                id="les_0", run_id=RUN, state="quarantined", scope=row.scope, as_of=row.as_of + timedelta(1), body=body
+            )
+        )
+    with desk.db.write() as session:
+        lesson_use.decay(desk, session, taught.run_of(session), 90, life.AS_OF)
+        assert [item.id for item in lesson_use.promoted(desk, session, RUN)] == [lesson_id]
+
+
+def test_a_lesson_that_cannot_be_read_is_put_back_from_its_record(desk: Store) -> None:
+    lesson_id = taught.promoted(desk)
+    body = taught.row_of(desk, lesson_id).body
+    life.tamper(desk, "UPDATE lessons SET body = '{}'")
+    assert mend_lessons(desk, RUN, life.AS_OF) == (lesson_id,)
+    assert taught.row_of(desk, lesson_id).body == body
+    assert taught.trouble_of(desk, lesson_id) is None
+    assert life.findings(desk) == ["tampered"]
+    assert mend_lessons(desk, RUN, life.AS_OF) == ()
 
 
 def test_a_row_that_only_says_promoted_is_in_no_brief(desk: Store) -> None:

@@ -167,6 +167,25 @@ def test_runbooks_are_remembered_once_for_every_run(played: tuple[Store, RunSumm
     assert found[0].subject == "break_found"
 
 
+def test_what_settles_later_than_it_is_due_is_remembered_at_the_close_that_settled_it(
+    played: tuple[Store, RunSummary, Desk],
+) -> None:
+    store, _, desk = played
+    with store.db.write() as session:
+        row = memories(session, "case")[0]
+        case_id, index = row.id, row.known_index
+        session.delete(row)
+        outcome = session.exec(select(OutcomeRow).where(OutcomeRow.case_id == case_id)).one()
+        outcome.due_index = index - 1
+        session.add(outcome)
+    assert remember_close(desk, CycleWork(desk, index)).cases == 1
+    with store.db.write() as session:
+        assert session.get_one(MemoryRow, case_id).known_index == index
+        outcome = session.exec(select(OutcomeRow).where(OutcomeRow.case_id == case_id)).one()
+        outcome.due_index = index
+        session.add(outcome)
+
+
 def test_two_homes_have_two_stamps_and_a_mode_has_its_own(played: tuple[Store, RunSummary, Desk], store: Store) -> None:
     mine, _, _ = played
     assert stamp_of(mine) != stamp_of(store)

@@ -124,3 +124,16 @@ def test_settings_survive_the_way_to_a_child_process() -> None:
         model_prices="tiny=0.1/0.4", model_fallback_1="http://127.0.0.1:2/v1 second", model_money_per_day="1.50"
     )
     assert load_settings(**json.loads(given.model_dump_json(exclude_none=True))) == given
+
+
+@pytest.mark.parametrize("token", ["s3cret\x00", "s3 cret", "s3crét", "s3\ncret", " "])
+def test_a_token_that_fits_no_header_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    with pytest.raises(ConfigError, match="QUARTERDECK_CHROMA_TOKEN") as caught:
+        load_settings(chroma_token=token)
+    assert "s3" not in caught.value.message
+
+
+def test_the_line_end_of_a_token_is_no_part_of_it() -> None:
+    token = load_settings(chroma_token="s3cret\n").chroma_token
+    assert token is not None
+    assert token.get_secret_value() == "s3cret"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
@@ -26,6 +26,8 @@ NAN = float("nan")
 
 class Closes:
     """A market of one name whose closes the test writes down."""
+
+    sessions = tuple(DAYS[2] - timedelta(62 - number) for number in range(63))
 
     def __init__(self, *closes: float) -> None:
         self.closes = closes
