@@ -15,7 +15,10 @@ const READING_TONE: Record<string, Tone> = { worse: "bad", better: "good" };
 /** What was learnt: every lesson with its figures, and how one gets into the briefs of the agents or out of them. */
 export function Lessons() {
   const [state, setState] = useState("");
+  const [earlier, setEarlier] = useState(false);
   const { data, error, reload } = useResource<Page<Lesson>>("/lessons" + query({ limit: 100, state }), ["lessons", "approvals"]);
+  const items = data?.items ?? [];
+  const newest = earlier ? items : items.filter((lesson, place) => lesson.state !== "quarantined" || items.findIndex((other) => other.scope === lesson.scope) === place);
   return (
     <section className="panel" aria-label="Lessons">
       <div className="filters">
@@ -25,14 +28,15 @@ export function Lessons() {
             {STATES.map((name) => <option key={name} value={name}>{name}</option>)}
           </select>
         </label>
-        {data && <span className="muted push">{data.total} lessons</span>}
+        <label className="inline-field"><input type="checkbox" data-testid="lessons-earlier" checked={earlier} onChange={(e) => setEarlier(e.target.checked)} /> earlier ones of the same scope</label>
+        {data && <span className="muted push">{newest.length} of {data.total} lessons</span>}
       </div>
       <p className="foot">A lesson is a hypothesis. It is tried in shadow, then promoted, each by a case; only a promoted one enters a brief, and it can only make orders smaller.</p>
       {error ? <Failed error={error} retry={reload} /> : null}
       {!data && !error && <Loading what="lessons" />}
       {data && data.items.length === 0 && <Empty>{state ? `No lesson is ${state}.` : "No lesson yet: outcomes have to settle first."}</Empty>}
       <ul className="findings" data-testid="lessons">
-        {data?.items.map((lesson) => <LessonItem key={lesson.id} lesson={lesson} />)}
+        {newest.map((lesson) => <LessonItem key={lesson.id} lesson={lesson} />)}
       </ul>
     </section>
   );
@@ -49,7 +53,7 @@ function LessonItem({ lesson }: { lesson: Lesson }) {
       <small>
         {lesson.sample_size} outcomes{few && <>, worth {lesson.effective_size?.toFixed(1)} independent ones</>}
         {lesson.mean_excess_return !== null && <>, mean against the index {percent(lesson.mean_excess_return, 2, true)}</>}
-        {lesson.interval_low !== null && <> ({percent(lesson.interval_low, 2, true)} to {percent(lesson.interval_high, 2, true)})</>}
+        {lesson.enough_data && lesson.interval_low !== null && <> ({percent(lesson.interval_low, 2, true)} to {percent(lesson.interval_high, 2, true)})</>}
         <span className="muted">, as of {day(lesson.as_of)}.</span>
         {lesson.pending_approval && <> <a href={link("approvals", lesson.pending_approval)} data-testid="lesson-pending">A change waits: read and decide it</a></>}
       </small>

@@ -77,7 +77,7 @@ function Item({ item }: { item: MemoryItem }) {
       {item.excess_return !== null && <span className="num">{percent(item.excess_return, 2, true)} against the index</span>}{" "}
       {item.tainted && <Tag tone="warn">strangers&apos; text bore on it</Tag>}{" "}
       {item.superseded && <Tag tone="warn">superseded</Tag>}
-      <small>{item.text}</small>
+      <small className="clamped" title={item.text}>{item.text}</small>
       <small className="muted">
         score {item.score.toFixed(2)} = likeness {item.similarity.toFixed(2)} × outcome {item.weight_outcome.toFixed(2)} × recency{" "}
         {item.weight_recency.toFixed(2)} × market {item.weight_regime.toFixed(2)}

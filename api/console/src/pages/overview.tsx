@@ -83,6 +83,7 @@ function Book({ desk }: { desk: Desk }) {
           ["Started with", money(desk.equity_start, 0)],
           ["Reasoner", desk.reasoner],
           ["Model", desk.model],
+          ...(desk.venue ? [["Venue", <span data-testid="venue">{desk.venue}</span>] as const] : []),
           ["Pace", desk.speed ? `${desk.speed} s per session` : "held for people"],
           ["Ledger", <a href={link("history", "ledger")}>{decimal(String(desk.ledger.entries), 0)} entries</a>],
           ["Version", desk.version],

@@ -121,7 +121,6 @@ function SessionLine({ desk }: { desk: Desk | null }) {
         </>
       )}
       <span data-testid="stage">{stageWords(desk)}</span>
-      {desk.venue && <span className="muted" data-testid="venue">{desk.venue}</span>}
     </div>
   );
 }
