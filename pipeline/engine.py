@@ -84,7 +84,10 @@ class Engine:
         self._attended: frozenset[str] = frozenset()
 
     async def run(self) -> None:
-        """Go on until stopped. A stop in the middle of a session ends after that session."""
+        """Go on until stopped. A stop in the middle of a session ends after that session.
+
+        Only what was stopped says that it is off: an engine that failed falls silent, and the dead man counts.
+        """
         heart = asyncio.create_task(self._heart())
         teller = asyncio.create_task(Dispatcher(self.store).run(self.stopping))
         listener = asyncio.create_task(order_stream.listen(self.desk, self._ask, self.stopping))
@@ -109,7 +112,7 @@ class Engine:
             heart.cancel()
             self.stopping.set()
             await asyncio.gather(teller, listener)
-            await asyncio.to_thread(beat, self.store, "engine", "off", "stopped")
+        await asyncio.to_thread(beat, self.store, "engine", "off", "stopped")
 
     def _ask(self, gap: bool) -> None:
         """The stream spoke of what only the broker can say: look at once, and compare the books after a gap."""

@@ -43,7 +43,10 @@ def resident(session: Session, component: str) -> bool:
 
 @contextmanager
 def beating(store: Store, component: str, detail: str) -> Iterator[None]:
-    """Beat from a thread of its own until the block ends. A store that cannot be written is tried again."""
+    """Beat from a thread of its own until the block ends. A store that cannot be written is tried again.
+
+    Only what was stopped says that it is off: what failed falls silent, and the dead man counts.
+    """
     done = threading.Event()
 
     def go_on() -> None:
@@ -53,12 +56,18 @@ def beating(store: Store, component: str, detail: str) -> Iterator[None]:
     _try_to_beat(store, component, "ok", detail)
     thread = threading.Thread(target=go_on, name=f"heartbeat-{component}", daemon=True)
     thread.start()
+    stopped = False
     try:
         yield
+        stopped = True
+    except KeyboardInterrupt:
+        stopped = True
+        raise
     finally:
         done.set()
         thread.join()
-        _try_to_beat(store, component, "off", "stopped")
+        if stopped:
+            _try_to_beat(store, component, "off", "stopped")
 
 
 def _try_to_beat(store: Store, component: str, state: str, detail: str) -> None:
