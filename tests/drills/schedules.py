@@ -32,6 +32,7 @@ from tools.execution.brokers.alpaca_words import STATES
 
 ROUNDS = 6
 """While things go wrong; the last two are after the open, when nothing that adds risk may be sent any more."""
+AT_VENUE = ("new", "partially_filled")
 POINTS = ("before_broker_submit", "after_broker_submit", "before_fill_commit", "after_fill_commit", "after_stop_cancel")
 
 
@@ -68,19 +69,21 @@ def drive(desk: OrderDesk, seed: int) -> Verdict:
     peer.reset(seed, cash=cash)
     peer.book.refuse_duplicates = draw.random() < 0.5
     desk.begin(seed, cash)
-    peer.lively = True
     peer.rates = dict.fromkeys(draw.sample(FAULTS, 5), draw.choice([0.03, 0.08, 0.15]))
     peer.stream_rates = dict.fromkeys(STREAM_FAULTS, draw.choice([0.0, 0.05, 0.15]))
     dying, stops, halting = draw.random() < 0.4, draw.random() < 0.4, draw.random() < 0.2
-    meddling = draw.random() < 0.15
+    meddling, quiet = draw.random() < 0.15, draw.random() < 0.4
     fates = random.Random(seed + 1)
     desk.deaths, desk.fate = 0, lambda point: dying and fates.random() < 0.04
     names: list[str] = []
     for number in range(ROUNDS):
+        peer.lively = not quiet or draw.random() < 0.4
         if number < 4:
             names.append(_grant(desk, draw, number))
         if draw.random() < 0.2:
             desk.cancel(draw.choice(names))
+        if draw.random() < 0.3 and (there := [o.client_order_id for o in desk.orders() if o.state in AT_VENUE]):
+            desk.cancel(draw.choice(there))
         if halting and number == 2:
             desk.halt(draw, names)
         if meddling and number == ROUNDS - 1:
