@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from tools.packages import package_file
 
 DIMENSIONS = 384
 MAX_TOKENS = 128
+REMEMBERED = 1024
+"""Texts whose vector is kept: a proposal is looked for when it is reviewed, when explained, and then remembered."""
 
 
 class SentenceEncoder:
@@ -32,8 +35,13 @@ class SentenceEncoder:
         self._tokenizer.no_padding()
         self.fingerprint = sha256_hex(model.read_bytes())[:16]
 
+        self._known = lru_cache(maxsize=REMEMBERED)(self._encode)
+
     def encode(self, text: str) -> NDArray[np.float32]:
-        """Encode one text to a unit vector of shape (384,)."""
+        """Encode one text to a unit vector of shape (384,), read-only: the latest texts are not encoded again."""
+        return self._known(text)
+
+    def _encode(self, text: str) -> NDArray[np.float32]:
         encoded = self._tokenizer.encode(text)
         ids = np.array([encoded.ids], dtype=np.int64)
         mask = np.ones_like(ids)
@@ -41,4 +49,5 @@ class SentenceEncoder:
         hidden = self._session.run(None, {k: v for k, v in feed.items() if k in self._inputs})[0]
         pooled = hidden[0].mean(axis=0) if hidden.ndim == 3 else hidden[0]
         unit: NDArray[np.float32] = (pooled / max(float(np.linalg.norm(pooled)), 1e-12)).astype(np.float32)
+        unit.flags.writeable = False
         return unit
