@@ -25,6 +25,7 @@ import queue
 import random
 import socket
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
@@ -49,7 +50,7 @@ FAULTS = (
 STREAM_FAULTS = ("drop", "repeat", "delay", "disconnect", "garbage")
 
 
-class LoopbackServers:
+class LoopbackServers(ABC):
     """HTTP and a stream on free loopback ports, each in its thread while inside `with`. `hang_s` is how long a silent
     answer keeps its connection."""
 
@@ -67,9 +68,9 @@ class LoopbackServers:
         self.base_url = f"http://127.0.0.1:{self._http.server_address[1]}"
         self.stream_host = f"ws://127.0.0.1:{self._sockets.socket.getsockname()[1]}"
 
+    @abstractmethod
     def _stream(self, connection: ServerConnection) -> None:
         """Serve one listener until it goes away."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         for thread in self._threads:
